@@ -1,0 +1,1 @@
+"""Who thinks: the LangGraph graph and its nodes. Nodes propose and write nothing."""

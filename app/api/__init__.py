@@ -1,0 +1,1 @@
+"""Door in: HTTP routes. Stores and answers; never thinks."""

@@ -1,0 +1,1 @@
+"""Door out: the dialects of WhatsApp (360Dialog) and Chatwoot."""

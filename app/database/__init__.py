@@ -1,0 +1,1 @@
+"""Memory: the record in Postgres, reached through Supabase's HTTP API."""

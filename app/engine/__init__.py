@@ -1,0 +1,1 @@
+"""What happens: turns, delivery, status folding, sweeps."""

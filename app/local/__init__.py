@@ -1,0 +1,1 @@
+"""The house on one machine: embedded servers and twins of the vendors."""

@@ -1,0 +1,96 @@
+"""Everything that can happen to a conversation; each lies in its mailbox as one JSON object tagged `type`."""
+
+import msgspec
+
+from app.recruiting.messages import InboundMessage
+
+
+class Sender(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Who wrote, as WhatsApp names them. At least one of `bsuid` and `wa_id` is set.
+
+    `bsuid` is the business-scoped user id (`CC.…`), `wa_id` the phone number without `+`;
+    `profile_name` is what the person calls themselves and only a hint.
+    """
+
+    bsuid: str = ""
+    parent_bsuid: str = ""
+    wa_id: str = ""
+    username: str = ""
+    profile_name: str = ""
+
+
+class CandidateSaid(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="candidate_said"):
+    """A candidate's message to our number `number_id` (WhatsApp's phone_number_id)."""
+
+    number_id: str
+    sender: Sender
+    message: InboundMessage
+
+
+class IdentityChanged(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="identity_changed"):
+    """A candidate has a new phone number or a new BSUID; both ids are the same person."""
+
+    number_id: str
+    previous: Sender
+    current: Sender
+    event_id: str
+    at: float
+
+
+class RecruiterAttachment(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A file that a recruiter sent in Chatwoot; `url` redirects to short-lived storage."""
+
+    attachment_id: int
+    file_type: str
+    url: str
+    mime_type: str = ""
+    size: int = 0
+
+
+class RecruiterSaid(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="recruiter_said"):
+    """A recruiter's public message in Chatwoot: it goes to the candidate and takes the conversation over."""
+
+    message_id: int
+    conversation_id: int  # Chatwoot's display id
+    at: float
+    text: str = ""
+    recruiter_id: int = 0
+    recruiter_name: str = ""
+    attachments: list[RecruiterAttachment] = []
+    in_reply_to: int = 0
+    template: dict[str, object] = {}  # `template_params` of the composer
+
+
+class RecruiterNoted(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="recruiter_noted"):
+    """A private note: never leaves Chatwoot; may hold a command."""
+
+    message_id: int
+    conversation_id: int
+    at: float
+    text: str = ""
+    recruiter_id: int = 0
+
+
+class DeskChanged(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="desk_changed"):
+    """The state of a Chatwoot conversation as a webhook showed it (status, assignee, labels)."""
+
+    conversation_id: int
+    at: float
+    event_id: str
+    status: str = ""
+    assignee_id: int = 0
+    assignee_type: str = ""
+
+
+class StatusReported(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="status_reported"):
+    """What became of a message we sent. `outbox_id` is our own id, echoed by the vendor when it knows it."""
+
+    wamid: str
+    status: str  # sent | delivered | read | played | failed
+    at: float
+    outbox_id: str = ""
+    error_code: int = 0
+    error_title: str = ""
+
+
+Event = CandidateSaid | IdentityChanged | RecruiterSaid | RecruiterNoted | DeskChanged | StatusReported

@@ -1,0 +1,1 @@
+"""Leaves that every room may use: logs, metrics, Sentry, request id."""

@@ -1,0 +1,3 @@
+"""Fixtures of every test: real servers from wheels, started once per test process."""
+
+pytest_plugins: list[str] = []
