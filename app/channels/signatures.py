@@ -26,7 +26,7 @@ def verify_360dialog(headers: Mapping[bytes, bytes], body: bytes, secret: str) -
     if signatures:
         expected = hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
         # Every signature that came must hold: one good header may not launder a forged one.
-        if all([_same(given.strip().lower().removeprefix(b"sha256="), expected) for given in signatures]):
+        if all(_same(given.strip().lower().removeprefix(b"sha256="), expected) for given in signatures):
             return
         raise SignatureRejected("the signature header does not match the body")
     scheme, _, token = headers.get(b"authorization", b"").partition(b" ")

@@ -93,4 +93,13 @@ class StatusReported(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
     error_title: str = ""
 
 
-Event = CandidateSaid | IdentityChanged | RecruiterSaid | RecruiterNoted | DeskChanged | StatusReported
+class Quarantined(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="quarantined"):
+    """Something a webhook brought that could not be read: kept raw for a person to look at."""
+
+    source: str
+    reason: str
+    body: str
+    at: float
+
+
+Event = CandidateSaid | IdentityChanged | RecruiterSaid | RecruiterNoted | DeskChanged | StatusReported | Quarantined

@@ -1,0 +1,152 @@
+"""Sending through 360Dialog: one outbox row is one call; what a refusal means is read from body and status."""
+
+import re
+from typing import Any
+
+import httpx
+import msgspec
+import orjson
+
+from app.channels.errors import Ambiguous, Halted, Rejected, Retry, SendError, WindowClosed
+from app.recruiting.messages import Choice, Reply
+
+# Meta's error codes by what to do (error-codes page; throttles come as HTTP 400).
+TRANSIENT = frozenset({1, 2, 131000, 131016, 131057, 133004})
+THROTTLED = frozenset({4, 80007, 130429})
+PAIR_THROTTLED = 131056  # this recipient only: wait 4^n s
+WINDOW = 131047
+ACCOUNT = frozenset({0, 3, 10, 190, 368, 130497, 131031, 131042, 131045, 133010}) | frozenset(range(200, 300))
+# 360Dialog's own throttle is HTTP 400 with this text.
+RATE_TEXT = re.compile(r"rate limit", re.IGNORECASE)
+BUSY_SECONDS = 30.0
+
+
+class Recipient(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Where a message goes: a phone number without `+` wins over a BSUID when both are known."""
+
+    wa_id: str = ""
+    bsuid: str = ""
+
+
+class WhatsApp:
+    """One client per process; `base_url` is 360Dialog's, or its twin's."""
+
+    def __init__(self, http: httpx.AsyncClient) -> None:
+        self._http = http
+
+    async def send(self, recipient: Recipient, body: dict[str, Any], outbox_id: str) -> str:
+        """Send one message; returns the wamid. `outbox_id` comes back in every status. Raises SendError."""
+        envelope = {
+            "messaging_product": "whatsapp",
+            "recipient_type": "individual",
+            **_to(recipient),
+            "biz_opaque_callback_data": outbox_id,
+            **body,
+        }
+        answer = await self._post("/messages", envelope)
+        messages = answer.get("messages")
+        if not (isinstance(messages, list) and messages and isinstance(messages[0].get("id"), str)):
+            raise Ambiguous("accepted without a message id")
+        return str(messages[0]["id"])
+
+    async def show_typing(self, message_id: str) -> None:
+        """Mark the message and all before it read, show typing (clears on reply or after 25 s). Raises SendError."""
+        await self._post(
+            "/messages",
+            {
+                "messaging_product": "whatsapp",
+                "status": "read",
+                "message_id": message_id,
+                "typing_indicator": {"type": "text"},
+            },
+        )
+
+    async def _post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
+        try:
+            response = await self._http.post(
+                path, content=orjson.dumps(body), headers={"content-type": "application/json"}
+            )
+        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout):
+            raise Retry("360Dialog cannot be reached") from None
+        except httpx.HTTPError:
+            raise Ambiguous("360Dialog did not answer") from None
+        if response.status_code == 200:
+            try:
+                answer = orjson.loads(response.content)
+            except orjson.JSONDecodeError:
+                raise Ambiguous("360Dialog answered 200 with a body that is not JSON") from None
+            return answer if isinstance(answer, dict) else {}
+        raise refusal(response.status_code, response.content)
+
+
+def _to(recipient: Recipient) -> dict[str, str]:
+    # Without `+` the business's own country code may be prefixed.
+    return {"to": f"+{recipient.wa_id}"} if recipient.wa_id else {"recipient": recipient.bsuid}
+
+
+def refusal(status: int, content: bytes) -> SendError:  # noqa: PLR0911 one return per class of the vendor's table
+    """Classify a non-200 answer by its body first: throttles are HTTP 400, some account errors 403."""
+    code, title = _error_of(content)
+    if code in TRANSIENT:
+        return Retry("transient", code=code)
+    if code in THROTTLED or status == 429 or RATE_TEXT.search(title):
+        return Retry("throttled", code=code, retry_after=BUSY_SECONDS if status != 429 else 5.0)
+    if code == PAIR_THROTTLED:
+        return Retry("too many messages to this recipient", code=code, retry_after=6.0)
+    if code == WINDOW:
+        return WindowClosed("service window closed", code=code)
+    if status in (401, 403) or (code in ACCOUNT and code != 0):
+        return Halted("account or key refused", code=code or status)
+    if status >= 500:
+        # A body that names an error proves that nothing was sent; a gateway's page proves nothing.
+        return Retry("vendor error", code=code or status) if code or status == 503 else Ambiguous("gateway error")
+    return Rejected("refused", code=code or status)
+
+
+def _error_of(content: bytes) -> tuple[int, str]:
+    """(code, text used for classification only). Every shape seen: Meta's `error`, 360Dialog's `meta` and `errors`."""
+    try:
+        body = orjson.loads(content)
+    except orjson.JSONDecodeError:
+        return 0, content[:200].decode("utf-8", "replace")
+    if not isinstance(body, dict):
+        return 0, ""
+    error = body.get("error")
+    errors = body.get("errors")
+    if isinstance(errors, list) and errors and isinstance(errors[0], dict):
+        error = errors[0]
+    if isinstance(error, str):
+        return 0, error
+    if not isinstance(error, dict):
+        meta = body.get("meta")
+        error = meta if isinstance(meta, dict) else body
+    code = error.get("code")
+    text = error.get("message") or error.get("developer_message") or error.get("title") or error.get("detail") or ""
+    return (code if isinstance(code, int) else 0), str(text)
+
+
+def text_body(text: str, reply_to: str = "") -> dict[str, Any]:
+    """A plain text message (up to 4,096 characters), optionally quoting a message."""
+    body: dict[str, Any] = {"type": "text", "text": {"body": text, "preview_url": False}}
+    return body | ({"context": {"message_id": reply_to}} if reply_to else {})
+
+
+def reply_body(reply: Reply) -> dict[str, Any]:
+    """The wire form of a Reply: text, reply buttons or a list."""
+    if reply.buttons:
+        action: dict[str, Any] = {
+            "buttons": [{"type": "reply", "reply": {"id": c.id, "title": c.title}} for c in reply.buttons]
+        }
+        return {
+            "type": "interactive",
+            "interactive": {"type": "button", "body": {"text": reply.text}, "action": action},
+        }
+    if reply.rows:
+        action = {"button": reply.list_button, "sections": [{"rows": [_row(choice) for choice in reply.rows]}]}
+        return {"type": "interactive", "interactive": {"type": "list", "body": {"text": reply.text}, "action": action}}
+    return text_body(reply.text)
+
+
+def _row(choice: Choice) -> dict[str, str]:
+    row = {"id": choice.id, "title": choice.title}
+    return row | ({"description": choice.description} if choice.description else {})

@@ -1,0 +1,83 @@
+"""Storing what webhooks bring: requests that arrive while one write is under way share the next one."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import msgspec
+from redis.asyncio import Redis
+from redis.exceptions import NoScriptError
+
+from app.mailbox.mailbox import DUE, SEEN_SECONDS, script
+
+# Most events of one write: bounds the time that Redis spends in one script.
+BATCH = 2000
+
+Item = tuple[str, str, bytes, bool]  # address, dedupe id, event as JSON, takes over from the assistant
+
+
+@dataclass(frozen=True)
+class Stored:
+    """What one request's events met: `fresh` were new, the others had been seen."""
+
+    fresh: int
+    repeated: int
+
+
+class Intake:
+    """`wake(address, epoch)` is called, without waiting, for every mailbox that nobody wakes yet."""
+
+    def __init__(self, redis: Redis, wake: Callable[[str, int], None]) -> None:
+        self._redis = redis
+        self._wake = wake
+        self._script = redis.register_script(script("store"))
+        self._pending: list[tuple[list[Item], asyncio.Future[Stored]]] = []
+        self._writer: asyncio.Task[None] | None = None
+        self._encode = msgspec.msgpack.Encoder().encode
+        self._decode = msgspec.msgpack.Decoder(list[tuple[int, str, int]]).decode
+
+    async def store(self, items: list[Item]) -> Stored:
+        """Return when Redis has confirmed the write. Raises RedisError or OSError: nothing is promised then."""
+        future: asyncio.Future[Stored] = asyncio.get_running_loop().create_future()
+        self._pending.append((items, future))
+        if self._writer is None:
+            self._writer = asyncio.create_task(self._write_all())
+        return await future
+
+    async def _write_all(self) -> None:
+        # One pass of the loop lets every request that is already readable join the first write.
+        await asyncio.sleep(0)
+        try:
+            while self._pending:
+                batch: list[tuple[list[Item], asyncio.Future[Stored]]] = []
+                size = 0
+                while self._pending and (not batch or size + len(self._pending[0][0]) <= BATCH):
+                    batch.append(self._pending.pop(0))
+                    size += len(batch[-1][0])
+                await self._write(batch)
+        finally:
+            self._writer = None
+
+    async def _write(self, batch: list[tuple[list[Item], asyncio.Future[Stored]]]) -> None:
+        blob = self._encode([item for items, _ in batch for item in items])
+        try:
+            raw = await self._redis.evalsha(self._script.sha, 1, DUE, blob, SEEN_SECONDS)
+        except NoScriptError:
+            await self._redis.script_load(self._script.script)
+            await self._write(batch)
+            return
+        except Exception as error:  # noqa: BLE001 handed to every waiting request, which answers 503
+            for _, future in batch:
+                if not future.done():
+                    future.set_exception(error)
+            return
+        outcomes = iter(self._decode(raw))
+        for items, future in batch:
+            fresh = 0
+            for _ in items:
+                stored, address, epoch = next(outcomes)
+                fresh += stored
+                if epoch:
+                    self._wake(address, epoch)
+            if not future.done():
+                future.set_result(Stored(fresh, len(items) - fresh))

@@ -1,0 +1,229 @@
+"""The mailbox of a conversation: what arrived, in order, and the lease of the one worker that may handle it.
+
+Every step is one Lua script, so that a crash leaves either all of it or nothing. Keys of one conversation share a hash
+tag: `mb:{address}:q` events, `:h` clocks and counters, `:seen` vendor ids, `:lock` lease, `:dead` parked events.
+"""
+
+import asyncio
+import contextlib
+import math
+import secrets
+import time
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from importlib.resources import files
+from typing import cast
+
+import msgspec
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+from app.recruiting.events import Event
+
+DUE = "mb:due"
+DEAD = "mb:dead"
+# 360Dialog redelivers for up to 7 days; an id is remembered a day longer.
+SEEN_SECONDS = 8 * 86400
+IDLE_SECONDS = 30 * 86400
+DEAD_SECONDS = 30 * 86400
+MOST_EVENTS = 200  # of one take: a longer queue is handled in several turns
+
+_event = msgspec.json.Decoder(Event)
+
+
+class LeaseLost(Exception):
+    """Another worker holds the mailbox now; what was prepared under the old lease must not be used."""
+
+
+def script(name: str) -> str:
+    """Text of one of the package's Lua scripts."""
+    return files("app.mailbox").joinpath(f"scripts/{name}.lua").read_text()
+
+
+def keys(address: str, *names: str) -> list[str]:
+    """Redis keys of a mailbox, all in one hash slot."""
+    return [f"mb:{{{address}}}:{name}" for name in names]
+
+
+@dataclass(frozen=True)
+class Clock:
+    """When the burst in a mailbox began and was last added to (Redis seconds), with the newest event."""
+
+    first: float
+    last: float
+    now: float
+    count: int
+    newest: Event
+
+
+@dataclass
+class Lease:
+    """The right to handle a mailbox's events; `fence` grows with every lease ever given for this mailbox."""
+
+    address: str
+    token: str
+    fence: int
+    tries: int
+    events: list[Event]
+    lost: asyncio.Event = field(default_factory=asyncio.Event)
+
+
+@dataclass(frozen=True)
+class Taken:
+    """Outcome of a take: a lease, or why there is none."""
+
+    lease: Lease | None = None
+    busy_seconds: float = 0.0
+    parked: int = 0
+
+
+class Mailbox:
+    """`lease_seconds` must be shorter than the task engine's redelivery, so that a successor finds the lease free."""
+
+    def __init__(self, redis: Redis, *, lease_seconds: float, max_tries: int) -> None:
+        self._redis = redis
+        self._lease_ms = int(lease_seconds * 1000)
+        self._max_tries = max_tries
+        self._take, self._trim, self._release, self._renew, self._extend, self._rearm = (
+            redis.register_script(script(name)) for name in ("take", "trim", "release", "renew", "extend", "rearm")
+        )
+
+    async def clock(self, address: str) -> Clock | None:
+        """State of the burst, or None when nothing waits. One round trip."""
+        queue, state = keys(address, "q", "h")
+        pipe = self._redis.pipeline(transaction=False)
+        pipe.hmget(state, ["first", "last"])
+        pipe.lrange(queue, -1, -1)
+        pipe.llen(queue)
+        pipe.time()
+        (first, last), newest, count, (seconds, micros) = await pipe.execute()
+        if not newest:
+            return None
+        now = seconds + micros / 1e6
+        return Clock(float(first or now), float(last or first or now), now, count, _event.decode(newest[0]))
+
+    async def take(self, address: str) -> Taken:
+        """Lease the mailbox and read its events, oldest first. Events that failed too often are parked."""
+        token = secrets.token_hex(8)
+        answer = await self._take(
+            keys=[*keys(address, "q", "h", "lock", "dead"), DUE],
+            args=[token, self._lease_ms, self._max_tries, MOST_EVENTS, address, DEAD_SECONDS],
+        )
+        match answer:
+            case [b"busy", left]:
+                return Taken(busy_seconds=max(left, 0) / 1000)
+            case [b"parked", count]:
+                await self._redis.zadd(DEAD, {address: time.time()})
+                return Taken(parked=count)
+            case [b"ok", fence, tries, raw]:
+                return Taken(lease=Lease(address, token, fence, tries, [_event.decode(item) for item in raw]))
+        return Taken()
+
+    @contextlib.asynccontextmanager
+    async def held(self, lease: Lease) -> AsyncIterator[Lease]:
+        """Renew the lease while the body runs; a lost lease cancels the body and raises LeaseLost."""
+        body = asyncio.current_task()
+        assert body is not None  # noqa: S101 a coroutine always runs in a task
+        heart = asyncio.create_task(self._beat(lease, body))
+        try:
+            yield lease
+        except asyncio.CancelledError:
+            if lease.lost.is_set():
+                body.uncancel()
+                raise LeaseLost(lease.address) from None
+            raise
+        finally:
+            heart.cancel()
+
+    async def _beat(self, lease: Lease, body: "asyncio.Task[object]") -> None:
+        renewed = time.monotonic()
+        while time.monotonic() - renewed < self._lease_ms / 1000:
+            await asyncio.sleep(self._lease_ms / 4000)
+            # A lease cannot be told lost while Redis is away; it ends by its own clock.
+            with contextlib.suppress(RedisError, OSError):
+                if not await self._renew(keys=keys(lease.address, "lock"), args=[lease.token, self._lease_ms]):
+                    break
+                renewed = time.monotonic()
+        lease.lost.set()
+        body.cancel()
+
+    async def newer(self, lease: Lease) -> list[Event]:
+        """Events that arrived behind those of the lease. Raises LeaseLost."""
+        answer = await self._extend(
+            keys=keys(lease.address, "q", "lock"), args=[lease.token, len(lease.events), MOST_EVENTS]
+        )
+        if answer[0] == 0:
+            raise LeaseLost(lease.address)
+        return [_event.decode(item) for item in answer[1]]
+
+    async def trim(self, lease: Lease) -> int:
+        """The lease's events are handled: remove them and give the lease back.
+
+        Returns the epoch to wake when more events wait, else 0. Raises LeaseLost.
+        """
+        answer = await self._trim(
+            keys=[*keys(lease.address, "q", "h", "lock", "seen"), DUE],
+            args=[lease.token, len(lease.events), lease.address, SEEN_SECONDS, IDLE_SECONDS],
+        )
+        if answer[0] == 0:
+            raise LeaseLost(lease.address)
+        return int(answer[2]) if answer[1] else 0
+
+    async def release(self, lease: Lease, *, counts: bool) -> tuple[int, int]:
+        """Give the lease back unhandled. A try that does not count was an outage's fault, not the events'.
+
+        Returns (epoch to wake, tries so far); (0, 0) when the lease was already lost.
+        """
+        answer = await self._release(keys=keys(lease.address, "h", "lock"), args=[lease.token, int(not counts)])
+        return (int(answer[1]), int(answer[2])) if answer[0] else (0, 0)
+
+    async def set_hold(self, address: str, *, held: bool) -> None:
+        """Remember beside the mailbox whether a person speaks, so that typing and delivery see it in one look."""
+        state = keys(address, "h")[0]
+        if held:
+            await self._redis.hset(state, "hold", "1")
+        else:
+            await self._redis.hdel(state, "hold")
+
+    async def is_held(self, address: str) -> bool:
+        """True from the moment a recruiter's message is stored until the assistant is given the conversation back."""
+        return bool(await self._redis.hexists(keys(address, "h")[0], "hold"))
+
+    async def link(self, alias: str, address: str) -> None:
+        """Events for `alias` go to `address` from now on (two identities turned out to be one person)."""
+        await self._redis.set(f"mb:alias:{{{alias}}}", address, ex=IDLE_SECONDS)
+
+    async def overdue(self, older_than: float, limit: int) -> list[tuple[str, int]]:
+        """(address, epoch) of mailboxes that have waited longer than `older_than` seconds."""
+        seconds, _ = await self._redis.time()
+        found = await self._redis.zrange(DUE, -math.inf, seconds - older_than, byscore=True, offset=0, num=limit)
+        addresses = [item.decode() for item in cast(list[bytes], found)]
+        pipe = self._redis.pipeline(transaction=False)
+        for address in addresses:
+            pipe.hget(keys(address, "h")[0], "epoch")
+        epochs = await pipe.execute() if addresses else []
+        return [(address, int(epoch or 0) + 1) for address, epoch in zip(addresses, epochs, strict=True)]
+
+    async def backlog(self) -> tuple[int, float]:
+        """Mailboxes with waiting events, and the age of the oldest in seconds."""
+        pipe = self._redis.pipeline(transaction=False)
+        pipe.zcard(DUE)
+        pipe.zrange(DUE, 0, 0, withscores=True)
+        pipe.time()
+        count, oldest, (seconds, micros) = await pipe.execute()
+        return count, max(0.0, seconds + micros / 1e6 - oldest[0][1]) if oldest else 0.0
+
+    async def dead(self, limit: int) -> list[tuple[str, float, int]]:
+        """(address, parked at, number of events) of mailboxes with parked events, oldest first."""
+        found = cast(list[tuple[bytes, float]], await self._redis.zrange(DEAD, 0, limit - 1, withscores=True))
+        pipe = self._redis.pipeline(transaction=False)
+        for address, _ in found:
+            pipe.llen(keys(address.decode(), "dead")[0])
+        counts = await pipe.execute() if found else []
+        return [(address.decode(), at, count) for (address, at), count in zip(found, counts, strict=True) if count]
+
+    async def rearm(self, address: str) -> tuple[int, int]:
+        """Put parked events back. Returns (how many, epoch to wake)."""
+        count, epoch = await self._rearm(keys=[*keys(address, "q", "h", "dead"), DUE], args=[address])
+        await self._redis.zrem(DEAD, address)
+        return int(count), int(epoch)

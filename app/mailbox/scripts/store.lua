@@ -1,0 +1,33 @@
+-- Store events in their mailboxes: drop the ids already seen, append the rest, mark the mailbox due.
+-- KEYS: the set of due mailboxes.  ARGV[1]: msgpack list of {address, id, payload, takes_over}.
+--   ARGV[2]: seconds that a seen id is remembered.
+-- Returns msgpack: list of {stored (1|0), address, epoch to wake (0 = somebody already does)}.
+-- Mailbox keys are derived from the address: on Redis Cluster, call once per hash slot.
+local due, ttl = KEYS[1], tonumber(ARGV[2])
+local clock = redis.call('TIME')
+local now = tonumber(clock[1]) + tonumber(clock[2]) / 1e6
+local out = {}
+for i, event in ipairs(cmsgpack.unpack(ARGV[1])) do
+  local address = redis.call('GET', 'mb:alias:{' .. event[1] .. '}') or event[1]
+  local box = 'mb:{' .. address .. '}:'
+  local stored = redis.call('ZADD', box .. 'seen', 'NX', now, event[2])
+  if stored == 1 then
+    redis.call('RPUSH', box .. 'q', event[3])
+    local stamps = {'last', string.format('%.3f', now)}
+    if event[4] then stamps[3], stamps[4] = 'hold', '1' end
+    redis.call('HSET', box .. 'h', unpack(stamps))
+    redis.call('HSETNX', box .. 'h', 'first', string.format('%.3f', now))
+    redis.call('EXPIRE', box .. 'seen', ttl)
+    redis.call('PERSIST', box .. 'h')
+    redis.call('ZADD', due, 'NX', now, address)
+  end
+  -- A repeated webhook wakes again: its first copy may have died between storing and waking.
+  local epoch = 0
+  if stored == 1 then
+    if redis.call('HSETNX', box .. 'h', 'woken', '1') == 1 then epoch = tonumber(redis.call('HGET', box .. 'h', 'epoch') or '0') + 1 end
+  elseif redis.call('EXISTS', box .. 'q') == 1 then
+    epoch = tonumber(redis.call('HGET', box .. 'h', 'epoch') or '0') + 1
+  end
+  out[i] = {stored, address, epoch}
+end
+return cmsgpack.pack(out)
