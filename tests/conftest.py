@@ -1,3 +1,5 @@
 """Fixtures of every test: real servers from wheels, started once per test process."""
 
-pytest_plugins: list[str] = []
+pytest_plugins: list[str] = [
+    "tests.fixtures.redis",
+]

