@@ -1,7 +1,8 @@
 """The mailbox of a conversation: what arrived, in order, and the lease of the one worker that may handle it.
 
 Every step is one Lua script, so that a crash leaves either all of it or nothing. Keys of one conversation share a hash
-tag: `mb:{address}:q` events, `:h` clocks and counters, `:seen` vendor ids, `:lock` lease, `:dead` parked events.
+tag: `mb:{address}:q` events, `:h` clocks and counters, `:seen` vendor ids, `:lock` lease, `:dead` parked events,
+`:sending` outbox rows whose send has begun.
 """
 
 import asyncio
@@ -26,6 +27,7 @@ DEAD = "mb:dead"
 SEEN_SECONDS = 8 * 86400
 IDLE_SECONDS = 30 * 86400
 DEAD_SECONDS = 30 * 86400
+SENDING_SECONDS = 86400
 MOST_EVENTS = 200  # of one take: a longer queue is handled in several turns
 
 _event = msgspec.json.Decoder(Event)
@@ -51,6 +53,7 @@ class Clock:
 
     first: float
     last: float
+    not_before: float  # end of the delay after a failed try
     now: float
     count: int
     newest: Event
@@ -69,6 +72,15 @@ class Lease:
 
 
 @dataclass(frozen=True)
+class Begun:
+    """May this row be sent? `held`: a person speaks. Neither: a send began `age_seconds` ago and may have arrived."""
+
+    ok: bool = False
+    held: bool = False
+    age_seconds: float = 0.0
+
+
+@dataclass(frozen=True)
 class Taken:
     """Outcome of a take: a lease, or why there is none."""
 
@@ -80,27 +92,46 @@ class Taken:
 class Mailbox:
     """`lease_seconds` must be shorter than the task engine's redelivery, so that a successor finds the lease free."""
 
-    def __init__(self, redis: Redis, *, lease_seconds: float, max_tries: int) -> None:
+    def __init__(
+        self,
+        redis: Redis,
+        *,
+        lease_seconds: float,
+        max_tries: int = 5,
+        outage_seconds: float = 5.0,
+        failure_seconds: float = 30.0,
+    ) -> None:
+        """`outage_seconds` and `failure_seconds` cap the doubling delay before the next try."""
         self._redis = redis
         self._lease_ms = int(lease_seconds * 1000)
         self._max_tries = max_tries
-        self._take, self._trim, self._release, self._renew, self._extend, self._rearm = (
-            redis.register_script(script(name)) for name in ("take", "trim", "release", "renew", "extend", "rearm")
+        self._outage_seconds = outage_seconds
+        self._failure_seconds = failure_seconds
+        self._take, self._trim, self._release, self._renew, self._extend, self._rearm, self._begin = (
+            redis.register_script(script(name))
+            for name in ("take", "trim", "release", "renew", "extend", "rearm", "begin")
         )
 
     async def clock(self, address: str) -> Clock | None:
         """State of the burst, or None when nothing waits. One round trip."""
         queue, state = keys(address, "q", "h")
         pipe = self._redis.pipeline(transaction=False)
-        pipe.hmget(state, ["first", "last"])
+        pipe.hmget(state, ["first", "last", "nb"])
         pipe.lrange(queue, -1, -1)
         pipe.llen(queue)
         pipe.time()
-        (first, last), newest, count, (seconds, micros) = await pipe.execute()
+        (first, last, not_before), newest, count, (seconds, micros) = await pipe.execute()
         if not newest:
             return None
         now = seconds + micros / 1e6
-        return Clock(float(first or now), float(last or first or now), now, count, _event.decode(newest[0]))
+        return Clock(
+            first=float(first or now),
+            last=float(last or first or now),
+            not_before=float(not_before or 0),
+            now=now,
+            count=count,
+            newest=_event.decode(newest[0]),
+        )
 
     async def take(self, address: str) -> Taken:
         """Lease the mailbox and read its events, oldest first. Events that failed too often are parked."""
@@ -156,34 +187,47 @@ class Mailbox:
             raise LeaseLost(lease.address)
         return [_event.decode(item) for item in answer[1]]
 
-    async def trim(self, lease: Lease) -> int:
-        """The lease's events are handled: remove them and give the lease back.
+    async def trim(self, lease: Lease, *, held: bool) -> int:
+        """The lease's events are handled: remove them and give the lease back; `held` = a person speaks now.
 
         Returns the epoch to wake when more events wait, else 0. Raises LeaseLost.
         """
         answer = await self._trim(
             keys=[*keys(lease.address, "q", "h", "lock", "seen"), DUE],
-            args=[lease.token, len(lease.events), lease.address, SEEN_SECONDS, IDLE_SECONDS],
+            args=[lease.token, len(lease.events), lease.address, SEEN_SECONDS, IDLE_SECONDS, int(held)],
         )
         if answer[0] == 0:
             raise LeaseLost(lease.address)
         return int(answer[2]) if answer[1] else 0
 
-    async def release(self, lease: Lease, *, counts: bool) -> tuple[int, int]:
-        """Give the lease back unhandled. A try that does not count was an outage's fault, not the events'.
+    async def release(self, lease: Lease, *, counts: bool) -> tuple[int, float]:
+        """Give the lease back unhandled, with a delay that doubles. `counts=False`: an outage's fault, not the events'.
 
-        Returns (epoch to wake, tries so far); (0, 0) when the lease was already lost.
+        Returns (epoch to wake, delay in seconds); (0, 0.0) when the lease was already lost.
         """
-        answer = await self._release(keys=keys(lease.address, "h", "lock"), args=[lease.token, int(not counts)])
-        return (int(answer[1]), int(answer[2])) if answer[0] else (0, 0)
+        answer = await self._release(
+            keys=keys(lease.address, "h", "lock"),
+            args=[lease.token, int(not counts), self._outage_seconds if not counts else self._failure_seconds],
+        )
+        return (int(answer[1]), answer[2] / 1000) if answer[0] else (0, 0.0)
 
-    async def set_hold(self, address: str, *, held: bool) -> None:
-        """Remember beside the mailbox whether a person speaks, so that typing and delivery see it in one look."""
-        state = keys(address, "h")[0]
-        if held:
-            await self._redis.hset(state, "hold", "1")
-        else:
-            await self._redis.hdel(state, "hold")
+    async def begin(self, address: str, row_id: str, *, assistant: bool, again: bool = False) -> Begun:
+        """Ask for the right to send an outbox row now: refused while a person speaks, or if a send has begun before.
+
+        `again` starts a begun row anew. One round trip, made right before the vendor's call.
+        """
+        match await self._begin(
+            keys=keys(address, "h", "sending"), args=[row_id, int(assistant), int(again), SENDING_SECONDS]
+        ):
+            case [b"held"]:
+                return Begun(held=True)
+            case [b"begun", age]:
+                return Begun(age_seconds=age / 1000)
+        return Begun(ok=True)
+
+    async def end(self, address: str, row_ids: list[str]) -> None:
+        """The outcome of these rows is recorded."""
+        await self._redis.hdel(keys(address, "sending")[0], *row_ids)
 
     async def is_held(self, address: str) -> bool:
         """True from the moment a recruiter's message is stored until the assistant is given the conversation back."""

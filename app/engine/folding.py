@@ -1,0 +1,92 @@
+"""What lies in a mailbox, sorted by what it means for the turn."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from app.recruiting.events import (
+    CandidateSaid,
+    DeskChanged,
+    Event,
+    IdentityChanged,
+    RecruiterNoted,
+    RecruiterSaid,
+    Sender,
+)
+from app.recruiting.messages import InboundMessage, Kind
+
+# These change what is shown or known, but nobody expects an answer to them.
+SILENT = frozenset({Kind.REACTION, Kind.REVOKE})
+
+
+@dataclass(frozen=True)
+class Fold:
+    """Events of one turn, each list in arrival order; `sender` joins all ids that the candidate's messages showed."""
+
+    said: list[CandidateSaid] = field(default_factory=list)
+    recruiter: list[RecruiterSaid] = field(default_factory=list)
+    notes: list[RecruiterNoted] = field(default_factory=list)
+    desk: list[DeskChanged] = field(default_factory=list)
+    identities: list[IdentityChanged] = field(default_factory=list)
+
+    @property
+    def sender(self) -> Sender:
+        """Newest value of each id."""
+        known: dict[str, str] = {}
+        for event in self.said:
+            sender = event.sender
+            for name in ("bsuid", "parent_bsuid", "wa_id", "username", "profile_name"):
+                if value := getattr(sender, name):
+                    known[name] = value
+        return Sender(**known)
+
+    @property
+    def number_id(self) -> str:
+        """WhatsApp's id of our number, empty when no candidate message is here."""
+        return self.said[-1].number_id if self.said else ""
+
+    @property
+    def inbound(self) -> list[InboundMessage]:
+        """The candidate's messages that an answer may be expected to."""
+        return [event.message for event in self.said if event.message.kind not in SILENT]
+
+    @property
+    def message_ids(self) -> list[str]:
+        """Ids under which these events are kept in the transcript."""
+        return [event.message.message_id for event in self.said] + [recruiter_id(event) for event in self.recruiter]
+
+    def without(self, seen: Sequence[str]) -> "Fold":
+        """The same without what the record already holds."""
+        known = set(seen)
+        return Fold(
+            said=[event for event in self.said if event.message.message_id not in known],
+            recruiter=[event for event in self.recruiter if recruiter_id(event) not in known],
+            notes=self.notes,
+            desk=self.desk,
+            identities=self.identities,
+        )
+
+    def __bool__(self) -> bool:
+        return bool(self.said or self.recruiter or self.notes or self.desk or self.identities)
+
+
+def recruiter_id(event: RecruiterSaid) -> str:
+    """Message id of a recruiter's words in our transcript."""
+    return f"cw:{event.message_id}"
+
+
+def fold(events: Sequence[Event]) -> Fold:
+    """Sort events; statuses and quarantined items never lie in a conversation's mailbox."""
+    out = Fold()
+    for event in events:
+        match event:
+            case CandidateSaid():
+                out.said.append(event)
+            case RecruiterSaid():
+                out.recruiter.append(event)
+            case RecruiterNoted():
+                out.notes.append(event)
+            case DeskChanged():
+                out.desk.append(event)
+            case IdentityChanged():
+                out.identities.append(event)
+    return out

@@ -1,0 +1,57 @@
+"""Who may speak next: what recruiters did in Chatwoot decides, in the order they did it."""
+
+from dataclasses import dataclass
+
+from app.database.conversations import Owner, OwnerChange
+from app.engine.folding import Fold
+from app.recruiting.events import DeskChanged, RecruiterSaid
+
+# Chatwoot's convention: pending = bot, open or snoozed = human, resolved = closed.
+OWNER_OF_STATUS = {
+    "pending": Owner.ASSISTANT,
+    "open": Owner.HUMAN,
+    "snoozed": Owner.HUMAN,
+    "resolved": Owner.NOBODY,
+}
+
+
+@dataclass(frozen=True)
+class Ownership:
+    """`change` is None when the owner stays; `owner` is who may speak after these events."""
+
+    owner: Owner
+    change: OwnerChange | None
+
+
+def _of_desk(event: DeskChanged) -> OwnerChange | None:
+    owner = OWNER_OF_STATUS.get(event.status)
+    if owner is None:
+        return None
+    if owner is Owner.ASSISTANT and event.assignee_type == "User" and event.assignee_id:
+        return OwnerChange(owner=Owner.HUMAN, reason="assigned")
+    return OwnerChange(owner=owner, reason=f"status_{event.status}")
+
+
+def decide(current: Owner, fold: Fold) -> Ownership:
+    """Fold recruiters' acts; a candidate who writes into a closed conversation opens it for the assistant again."""
+    owner, change = current, None
+    acts: list[RecruiterSaid | DeskChanged] = sorted([*fold.recruiter, *fold.desk], key=lambda act: act.at)
+    for act in acts:
+        wanted = (
+            OwnerChange(owner=Owner.HUMAN, reason="recruiter_wrote")
+            if isinstance(act, RecruiterSaid)
+            else _of_desk(act)
+        )
+        # Chatwoot shows `pending` in the very events of a recruiter's message: their words weigh more.
+        if (
+            wanted is not None
+            and wanted.owner is Owner.ASSISTANT
+            and fold.recruiter
+            and act.at <= fold.recruiter[-1].at
+        ):
+            wanted = None
+        if wanted is not None and wanted.owner is not owner:
+            owner, change = wanted.owner, wanted
+    if owner is Owner.NOBODY and fold.inbound and not fold.recruiter:
+        owner, change = Owner.ASSISTANT, OwnerChange(owner=Owner.ASSISTANT, reason="candidate_returned")
+    return Ownership(owner, change)

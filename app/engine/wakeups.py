@@ -1,0 +1,63 @@
+"""Wake-ups: one docket task per mailbox and epoch, because a fixed key would drop what arrives while it runs."""
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+
+from docket import Docket
+from redis.exceptions import RedisError
+
+from app.telemetry.logs import get_logger
+
+log = get_logger()
+# Most wake-ups of one pipelined write.
+BATCH = 500
+
+
+def at(seconds: float) -> datetime | None:
+    """`seconds` from now as docket wants it; None = at once."""
+    return datetime.now(UTC) + timedelta(seconds=seconds) if seconds > 0 else None
+
+
+class Wakeups:
+    """Adds docket tasks by name. What cannot be added now is found by the sweep: the mailbox stays due."""
+
+    def __init__(self, docket: Docket) -> None:
+        self._docket = docket
+        self._pending: set[tuple[str, int]] = set()
+        self._writer: asyncio.Task[None] | None = None
+
+    def soon(self, address: str, epoch: int) -> None:
+        """Wake a mailbox without waiting; wake-ups asked for meanwhile share one write."""
+        self._pending.add((address, epoch))
+        if self._writer is None:
+            self._writer = asyncio.create_task(self._write())
+
+    async def drain(self) -> None:
+        """Wait until everything asked for has been written."""
+        if self._writer is not None:
+            await self._writer
+
+    async def _write(self) -> None:
+        try:
+            while self._pending:
+                batch = [self._pending.pop() for _ in range(min(BATCH, len(self._pending)))]
+                calls = [
+                    self._docket.call("wake", key=f"wake:{address}:{epoch}")(address, epoch, 0)
+                    for address, epoch in batch
+                ]
+                await self._docket.add_many(calls)
+        except (RedisError, OSError) as error:
+            log.warning("wakeup.postponed", error_type=type(error).__name__)
+        finally:
+            self._writer = None
+
+    async def wake(self, address: str, epoch: int, *, step: str, seconds: float = 0.0) -> None:
+        """Wake a mailbox in `seconds`; `step` tells this wake-up from others of the same epoch."""
+        await self._docket.add("wake", when=at(seconds), key=f"wake:{address}:{epoch}:{step}")(address, epoch, 1)
+
+    async def deliver(
+        self, conversation_id: str, address: str, channel: str, *, key: str, seconds: float = 0.0
+    ) -> None:
+        """Work on a lane of the outbox in `seconds`."""
+        task = self._docket.add("deliver", when=at(seconds), key=f"deliver:{conversation_id}:{channel}:{key}")
+        await task(conversation_id, address, channel)
