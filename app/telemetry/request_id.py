@@ -6,6 +6,7 @@ import time
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, Final, TypeAlias
 
+from app.draining import DRAINING
 from app.telemetry.logs import begin_request, get_logger
 from app.telemetry.metrics import HTTP_IN_FLIGHT, HTTP_REQUESTS, HTTP_SECONDS, status_class
 
@@ -30,11 +31,13 @@ class RequestContext:
 
     Gives each request an id (the caller's `X-Request-ID` if it is a plain token), binds it to the logs of everything
     the request starts, returns it, and records route template, status and duration; never a query string.
-    A route outside the framework names itself in `scope["route_template"]`.
+    `doors` are the paths served outside the framework; any other path counts under its route's template.
+    While the process drains, answers ask the client to close the connection and go elsewhere.
     """
 
-    def __init__(self, app: App) -> None:
+    def __init__(self, app: App, *, doors: frozenset[str] = frozenset()) -> None:
         self._app = app
+        self._doors = doors
         self._budget = _LineBudget(_LINES_PER_SECOND)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -42,7 +45,7 @@ class RequestContext:
             await self._app(scope, receive, send)
             return
         request_id, platform_id = _ids(scope["headers"])
-        scope["request_id"] = request_id
+        scope.setdefault("state", {})["request_id"] = request_id
         begin_request(request_id)
         header = (b"x-request-id", request_id.encode())
         status = 500
@@ -53,6 +56,8 @@ class RequestContext:
             if message["type"] == "http.response.start":
                 status = message["status"]
                 message["headers"] = [*message.get("headers", ()), header]
+                if DRAINING.active:
+                    message["headers"].append((b"connection", b"close"))
             await send(message)
 
         HTTP_IN_FLIGHT.inc()
@@ -63,7 +68,8 @@ class RequestContext:
             self._record(scope, status, time.perf_counter() - started, platform_id)
 
     def _record(self, scope: Scope, status: int, seconds: float, platform_id: str) -> None:
-        route: str = scope.get("route_template") or str(getattr(scope.get("route"), "path", UNMATCHED))
+        path: str = scope["path"]
+        route = path if path in self._doors else str(getattr(scope.get("route"), "path", UNMATCHED))
         HTTP_REQUESTS(route, scope["method"], status_class(status)).inc()
         HTTP_SECONDS(route).observe(seconds)
         suppressed = self._budget.take(urgent=status >= 500)
