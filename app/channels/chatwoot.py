@@ -15,6 +15,8 @@ THROTTLE_SECONDS = 20.0
 class NotFound(Rejected):
     """404: a recruiter deleted it, or it never was."""
 
+    kind = "not_found"
+
 
 class Desk(msgspec.Struct, frozen=True, kw_only=True):
     """Where a candidate is found in Chatwoot: contact id and the conversation's display id."""
@@ -101,7 +103,7 @@ class Chatwoot:
                 method, self._root + path, content=content, headers={"content-type": "application/json"}
             )
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout):
-            raise Retry("Chatwoot cannot be reached") from None
+            raise Retry("Chatwoot cannot be reached", kind="network") from None
         except httpx.HTTPError:
             raise Ambiguous("Chatwoot did not answer") from None
         if response.is_success:
@@ -117,7 +119,7 @@ def _refusal(response: httpx.Response) -> SendError:
     if status == 401:
         return Halted("Chatwoot refused the access token", code=401)
     if status == 429 or (status == 422 and b"Too many messages" in response.content):
-        return Retry("throttled", code=status, retry_after=THROTTLE_SECONDS)
+        return Retry("throttled", code=status, retry_after=THROTTLE_SECONDS, kind="throttled")
     if status >= 500:
         # Chatwoot answers 500 also after the row was written (a callback failed): look before repeating.
         return Ambiguous("Chatwoot failed", code=status)

@@ -10,25 +10,37 @@ SendError
 
 
 class SendError(Exception):
-    """`code` is the vendor's error code (0 = none), `title` a vendor's phrase free of personal data."""
+    """`code` is the vendor's error code (0 = none), `title` a phrase of ours; neither holds personal data.
 
-    def __init__(self, title: str, *, code: int = 0, retry_after: float = 0.0) -> None:
+    `kind` is the class of the error as metrics count it.
+    """
+
+    kind = "content"
+
+    def __init__(self, title: str, *, code: int = 0, retry_after: float = 0.0, kind: str = "") -> None:
         super().__init__(title)
         self.title = title
         self.code = code
         self.retry_after = retry_after
+        self.kind = kind or type(self).kind
 
 
 class Retry(SendError):
     """Not sent; `retry_after` seconds is a floor, 0 = the caller's own backoff."""
 
+    kind = "server"
+
 
 class Ambiguous(SendError):
     """No answer, or one that does not say: the vendor may have accepted."""
 
+    kind = "timeout"
+
 
 class WindowClosed(SendError):
     """131047: more than 24 hours since the candidate last wrote."""
+
+    kind = "window_closed"
 
 
 class Rejected(SendError):
@@ -37,3 +49,5 @@ class Rejected(SendError):
 
 class Halted(SendError):
     """Key, payment or account trouble: every message would fail."""
+
+    kind = "auth"

@@ -15,6 +15,7 @@ TRANSIENT = frozenset({1, 2, 131000, 131016, 131057, 133004})
 THROTTLED = frozenset({4, 80007, 130429})
 PAIR_THROTTLED = 131056  # this recipient only: wait 4^n s
 WINDOW = 131047
+RECIPIENT = frozenset({131021, 131026, 131030})
 ACCOUNT = frozenset({0, 3, 10, 190, 368, 130497, 131031, 131042, 131045, 133010}) | frozenset(range(200, 300))
 # 360Dialog's own throttle is HTTP 400 with this text.
 RATE_TEXT = re.compile(r"rate limit", re.IGNORECASE)
@@ -67,7 +68,7 @@ class WhatsApp:
                 path, content=orjson.dumps(body), headers={"content-type": "application/json"}
             )
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout):
-            raise Retry("360Dialog cannot be reached") from None
+            raise Retry("360Dialog cannot be reached", kind="network") from None
         except httpx.HTTPError:
             raise Ambiguous("360Dialog did not answer") from None
         if response.status_code == 200:
@@ -90,9 +91,9 @@ def refusal(status: int, content: bytes) -> SendError:  # noqa: PLR0911 one retu
     if code in TRANSIENT:
         return Retry("transient", code=code)
     if code in THROTTLED or status == 429 or RATE_TEXT.search(title):
-        return Retry("throttled", code=code, retry_after=BUSY_SECONDS if status != 429 else 5.0)
+        return Retry("throttled", code=code, retry_after=BUSY_SECONDS if status != 429 else 5.0, kind="throttled")
     if code == PAIR_THROTTLED:
-        return Retry("too many messages to this recipient", code=code, retry_after=6.0)
+        return Retry("too many messages to this recipient", code=code, retry_after=6.0, kind="throttled")
     if code == WINDOW:
         return WindowClosed("service window closed", code=code)
     if status in (401, 403) or (code in ACCOUNT and code != 0):
@@ -100,7 +101,8 @@ def refusal(status: int, content: bytes) -> SendError:  # noqa: PLR0911 one retu
     if status >= 500:
         # A body that names an error proves that nothing was sent; a gateway's page proves nothing.
         return Retry("vendor error", code=code or status) if code or status == 503 else Ambiguous("gateway error")
-    return Rejected("refused", code=code or status)
+    kind = "recipient" if code in RECIPIENT else "template" if 132000 <= code < 133000 else "content"
+    return Rejected("refused", code=code or status, kind=kind)
 
 
 def _error_of(content: bytes) -> tuple[int, str]:

@@ -32,8 +32,11 @@ def _of_desk(event: DeskChanged) -> OwnerChange | None:
     return OwnerChange(owner=owner, reason=f"status_{event.status}")
 
 
-def decide(current: Owner, fold: Fold) -> Ownership:
-    """Fold recruiters' acts; a candidate who writes into a closed conversation opens it for the assistant again."""
+def decide(current: Owner, since: float, fold: Fold) -> Ownership:
+    """Fold recruiters' acts; a candidate who writes into a closed conversation opens it for the assistant again.
+
+    `since` (Unix seconds) is when the current owner began: what Chatwoot showed before that is old news.
+    """
     owner, change = current, None
     acts: list[RecruiterSaid | DeskChanged] = sorted([*fold.recruiter, *fold.desk], key=lambda act: act.at)
     for act in acts:
@@ -42,6 +45,8 @@ def decide(current: Owner, fold: Fold) -> Ownership:
             if isinstance(act, RecruiterSaid)
             else _of_desk(act)
         )
+        if isinstance(act, DeskChanged) and act.at < since:
+            continue
         # Chatwoot shows `pending` in the very events of a recruiter's message: their words weigh more.
         if (
             wanted is not None

@@ -107,9 +107,9 @@ class Mailbox:
         self._max_tries = max_tries
         self._outage_seconds = outage_seconds
         self._failure_seconds = failure_seconds
-        self._take, self._trim, self._release, self._renew, self._extend, self._rearm, self._begin = (
+        self._take, self._trim, self._release, self._renew, self._extend, self._rearm, self._begin, self._hold = (
             redis.register_script(script(name))
-            for name in ("take", "trim", "release", "renew", "extend", "rearm", "begin")
+            for name in ("take", "trim", "release", "renew", "extend", "rearm", "begin", "hold")
         )
 
     async def clock(self, address: str) -> Clock | None:
@@ -199,6 +199,12 @@ class Mailbox:
         if answer[0] == 0:
             raise LeaseLost(lease.address)
         return int(answer[2]) if answer[1] else 0
+
+    async def set_hold(self, lease: Lease, *, held: bool) -> None:
+        """Ownership changed in this turn: let delivery see it before the first row is sent. Raises LeaseLost."""
+        state = keys(lease.address, "q", "h", "lock")
+        if not await self._hold(keys=state, args=[lease.token, len(lease.events), int(held)]):
+            raise LeaseLost(lease.address)
 
     async def release(self, lease: Lease, *, counts: bool) -> tuple[int, float]:
         """Give the lease back unhandled, with a delay that doubles. `counts=False`: an outage's fault, not the events'.

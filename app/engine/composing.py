@@ -1,0 +1,177 @@
+"""From events and the graph's proposal to the one commit of a turn."""
+
+from dataclasses import dataclass
+from typing import Any
+from uuid import NAMESPACE_OID, uuid5
+
+import msgspec
+
+from app.channels.markup import to_whatsapp
+from app.database.conversations import (
+    NewConsent,
+    NewFact,
+    NewMessage,
+    OpenTurn,
+    Owner,
+    OwnerChange,
+    TurnCommit,
+)
+from app.database.outbox import Channel, NewOutboxRow
+from app.engine.folding import Fold, recruiter_id
+from app.engine.ownership import Ownership
+from app.engine.rendering import inbound_text, reply_text
+from app.recruiting.events import RecruiterSaid
+from app.recruiting.messages import Reply
+
+# Chatwoot's status for an owner: pending = bot, open = human.
+STATUS_OF_OWNER = {Owner.ASSISTANT: "pending", Owner.HUMAN: "open", Owner.NOBODY: "resolved"}
+
+
+def turn_id_of(conversation_id: str, turn_no: int) -> str:
+    """The same turn has the same id on every try, so that it is committed once."""
+    return str(uuid5(NAMESPACE_OID, f"turn:{conversation_id}:{turn_no}"))
+
+
+@dataclass(frozen=True)
+class Worker:
+    """Who claims the rows of a commit, and for how long (seconds)."""
+
+    name: str
+    lease_seconds: float
+
+
+class Composer:
+    """Builds one TurnCommit; ids of rows derive from the turn's, so that a repeated turn writes the same rows."""
+
+    def __init__(self, opened: OpenTurn, turn_id: str) -> None:
+        self._opened = opened
+        self._turn_id = turn_id
+        self._to = {"wa_id": opened.recipient.wa_id, "bsuid": opened.recipient.bsuid}
+        link = opened.chatwoot
+        self._desk = msgspec.to_builtins(link) if link.conversation_id else None
+        self.messages: list[NewMessage] = []
+        self.outbox: list[NewOutboxRow] = []
+
+    def _row(self, channel: Channel, kind: str, author: str, body: dict[str, Any], mirrors: str | None = None) -> str:
+        if channel is Channel.CHATWOOT and self._desk is not None:
+            body = {**body, "desk": self._desk}
+        row_id = str(uuid5(NAMESPACE_OID, f"{self._turn_id}:{len(self.outbox)}"))
+        self.outbox.append(
+            NewOutboxRow(id=row_id, channel=channel, kind=kind, author=author, body=body, mirrors=mirrors)
+        )
+        return row_id
+
+    def candidate(self, fold: Fold) -> None:
+        """The candidate's messages, shown to the recruiter as they are."""
+        for event in fold.said:
+            message = event.message
+            self.messages.append(
+                NewMessage(
+                    message_id=message.message_id,
+                    author="candidate",
+                    kind=message.kind,
+                    text=message.text,
+                    choice_id=message.choice_id,
+                    payload=msgspec.to_builtins(message),
+                    sent_at=message.sent_at,
+                )
+            )
+            self._row(Channel.CHATWOOT, "incoming", "candidate", {"text": inbound_text(message)})
+
+    def recruiter(self, event: RecruiterSaid) -> None:
+        """A recruiter's words go to the candidate; Chatwoot has them already."""
+        text = to_whatsapp(event.text)
+        self.messages.append(
+            NewMessage(
+                message_id=recruiter_id(event),
+                author="human",
+                kind="text",
+                text=text,
+                payload={"recruiter_id": event.recruiter_id},
+                sent_at=event.at,
+            )
+        )
+        if text:
+            body = {"to": self._to, "text": text, "chatwoot_message_id": event.message_id}
+            self._row(Channel.WHATSAPP, "text", "human", body)
+
+    def reply(self, reply: Reply, *, author: str, now: float) -> None:
+        """A message of ours to the candidate, mirrored in Chatwoot."""
+        body = {"to": self._to, "reply": msgspec.to_builtins(reply)}
+        row_id = self._row(Channel.WHATSAPP, "reply", author, body)
+        self.messages.append(
+            NewMessage(
+                message_id=row_id,
+                author=author,
+                kind="text",
+                text=reply.text,
+                payload=msgspec.to_builtins(reply),
+                sent_at=now,
+            )
+        )
+        self._row(Channel.CHATWOOT, "outgoing", author, {"text": reply_text(reply)}, mirrors=row_id)
+
+    def note(self, text: str) -> None:
+        """A private note for the recruiter."""
+        self._row(Channel.CHATWOOT, "note", "system", {"text": text})
+
+    def status(self, owner: Owner) -> None:
+        """Show in Chatwoot who speaks now."""
+        self._row(Channel.CHATWOOT, "status", "system", {"status": STATUS_OF_OWNER[owner]})
+
+
+def compose(
+    opened: OpenTurn,
+    fold: Fold,
+    ownership: Ownership,
+    proposal: dict[str, Any] | None,
+    *,
+    worker: Worker,
+    now: float,
+    decision: dict[str, Any],
+) -> TurnCommit:
+    """Everything the turn changes. `proposal` is None when the assistant did not think (a person speaks)."""
+    turn_id = turn_id_of(opened.conversation_id, opened.turn_no + 1)
+    composer = Composer(opened, turn_id)
+    composer.candidate(fold)
+    for event in fold.recruiter:
+        composer.recruiter(event)
+    change = ownership.change
+    commit = TurnCommit(
+        turn_id=turn_id,
+        conversation_id=opened.conversation_id,
+        turn_no=opened.turn_no,
+        fence=opened.fence,
+        worker=worker.name,
+        lease_seconds=worker.lease_seconds,
+        window_at=max((event.message.sent_at for event in fold.said), default=None),
+    )
+    if proposal is not None:
+        handoff = proposal.get("handoff")
+        if handoff:
+            change = OwnerChange(owner=Owner.HUMAN, reason=str(handoff["reason"]))
+        _apply(commit, composer, proposal, author="system" if handoff else "assistant", now=now)
+        decision = {**proposal.get("decision", {}), **decision}
+    # The status row comes from our side only when the change did: a recruiter's own act is already shown there.
+    if change is not None and (change.reason == "recruiter_wrote" or change is not ownership.change):
+        composer.status(change.owner)
+    commit.owner = change
+    commit.decision = decision
+    commit.messages, commit.outbox = composer.messages, composer.outbox
+    return commit
+
+
+def _apply(commit: TurnCommit, composer: Composer, proposal: dict[str, Any], *, author: str, now: float) -> None:
+    """Copy what the graph proposes; the proposal's JSON is checked against the record's types here."""
+    commit.facts = msgspec.convert(proposal.get("facts", []), list[NewFact])
+    commit.retract = msgspec.convert(proposal.get("retract", []), list[str])
+    commit.consents = msgspec.convert(proposal.get("consents", []), list[NewConsent])
+    commit.intake = proposal.get("intake")
+    commit.language = proposal.get("language")
+    commit.opted_out = proposal.get("opted_out")
+    commit.stage = proposal.get("stage")
+    for reply in msgspec.convert(proposal.get("replies", []), list[Reply]):
+        composer.reply(reply, author=author, now=now)
+    crm = proposal.get("crm") or {}
+    if crm.get("note"):
+        composer.note(str(crm["note"]))

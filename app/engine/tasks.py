@@ -1,0 +1,160 @@
+"""The tasks that docket runs: wake-ups, deliveries, the sweep. Payloads are ids only."""
+
+import asyncio
+import time
+from collections.abc import Callable
+from datetime import timedelta
+
+from docket import Docket, Perpetual
+from redis.exceptions import RedisError
+
+from app.channels.errors import SendError
+from app.channels.whatsapp import WhatsApp
+from app.database.errors import RecordUnavailable
+from app.database.outbox import Channel, Outbox
+from app.engine.delivery import Delivery
+from app.engine.reports import Reports, is_report
+from app.engine.settling import Pace, wait_seconds
+from app.engine.turn import Turns
+from app.engine.wakeups import Wakeups
+from app.mailbox.mailbox import Clock, Lease, LeaseLost, Mailbox
+from app.recruiting.events import CandidateSaid
+from app.telemetry.logs import get_logger, log_context
+from app.telemetry.metrics import DEAD_LETTERS_MADE, MAILBOX_DUE, MAILBOX_OLDEST
+
+log = get_logger()
+# Longer than any turn may take: models have deadlines of their own.
+TASK_SECONDS = 150
+# A mailbox this old without a turn has lost its wake-up.
+OVERDUE_SECONDS = 15.0
+MOST_SWEPT = 200
+
+
+class Engine:
+    """What a worker process does. Built by the wiring; `register` hands the tasks to docket."""
+
+    def __init__(
+        self,
+        mailbox: Mailbox,
+        turns: Turns,
+        reports: Reports,
+        delivery: Delivery,
+        outbox: Outbox,
+        whatsapp: WhatsApp,
+        wakeups: Wakeups,
+        pace: Pace,
+        on_error: Callable[[BaseException], None],
+    ) -> None:
+        self._mailbox = mailbox
+        self._turns = turns
+        self._reports = reports
+        self._delivery = delivery
+        self._outbox = outbox
+        self._whatsapp = whatsapp
+        self._wakeups = wakeups
+        self._pace = pace
+        self._on_error = on_error
+
+    def register(self, docket: Docket, *, sweep_seconds: float) -> None:
+        """Give docket the tasks under the names that wake-ups use."""
+
+        async def wake(address: str, epoch: int, step: int) -> None:
+            async with asyncio.timeout(TASK_SECONDS):
+                await self.wake(address, epoch, step)
+
+        async def deliver(conversation_id: str, address: str, channel: str) -> None:
+            async with asyncio.timeout(TASK_SECONDS):
+                await self.deliver(conversation_id, address, channel)
+
+        every = Perpetual(every=timedelta(seconds=sweep_seconds), automatic=True)
+
+        async def sweep(perpetual: Perpetual = every) -> None:  # noqa: ARG001 docket reads the schedule from it
+            await self.sweep()
+
+        for task in (wake, deliver, sweep):
+            docket.register(task)
+
+    async def wake(self, address: str, epoch: int, step: int) -> None:
+        """Look at a mailbox: wait for the burst to settle (without holding a worker slot) or handle it."""
+        with log_context(conversation=address):
+            clock = await self._mailbox.clock(address)
+            if clock is None:
+                return
+            wait = wait_seconds(self._pace, clock)
+            if wait > 0.01:
+                name = f"{step + 1}:{clock.last:.3f}"
+                await self._wakeups.wake(address, epoch, step=name, seconds=wait)
+                if step == 0:
+                    await self._show_typing(address, clock)
+                return
+            await self._handle(address, epoch)
+
+    async def _show_typing(self, address: str, clock: Clock) -> None:
+        if not isinstance(clock.newest, CandidateSaid) or await self._mailbox.is_held(address):
+            return
+        try:
+            await self._whatsapp.show_typing(clock.newest.message.message_id)
+        except SendError as error:
+            # Only a courtesy: the answer comes all the same.
+            log.info("typing.unsent", error_code=error.code)
+
+    async def _handle(self, address: str, epoch: int) -> None:
+        taken = await self._mailbox.take(address)
+        if taken.parked:
+            DEAD_LETTERS_MADE("turn").inc()
+            log.error("mailbox.parked", count=taken.parked)
+        if taken.busy_seconds:
+            # The holder wakes what is left; this one is for the case that it dies.
+            step = f"busy:{int(time.time())}"
+            await self._wakeups.wake(address, epoch, step=step, seconds=taken.busy_seconds + 0.2)
+        if taken.lease is None:
+            return
+        try:
+            async with self._mailbox.held(taken.lease) as lease:
+                next_epoch = await self._work(lease)
+        except LeaseLost:
+            log.warning("turn.lease_lost")
+        except (RecordUnavailable, RedisError, OSError) as error:
+            log.warning("turn.postponed", error_type=type(error).__name__)
+            await self._retry_later(taken.lease, counts=False)
+        except Exception as error:  # the run loop: every failure is counted, retried, then parked
+            self._on_error(error)
+            log.exception("turn.failed")
+            await self._retry_later(taken.lease, counts=True)
+        else:
+            if next_epoch:
+                await self._wakeups.wake(address, next_epoch, step=f"next:{taken.lease.fence}")
+
+    async def _work(self, lease: Lease) -> int:
+        if is_report(lease.address):
+            await self._reports.handle(lease)
+            return await self._mailbox.trim(lease, held=False)
+        return (await self._turns.handle(lease)).epoch
+
+    async def _retry_later(self, lease: Lease, *, counts: bool) -> None:
+        epoch, delay = await self._mailbox.release(lease, counts=counts)
+        if epoch:
+            await self._wakeups.wake(lease.address, epoch, step=f"retry:{lease.fence}", seconds=delay)
+
+    async def deliver(self, conversation_id: str, address: str, channel: str) -> None:
+        """Work on a lane; while the record is away the sweep tries again."""
+        with log_context(conversation=address):
+            try:
+                await self._delivery.run(conversation_id, address, Channel(channel))
+            except (RecordUnavailable, RedisError, OSError) as error:
+                log.warning("delivery.postponed", error_type=type(error).__name__)
+
+    async def sweep(self) -> None:
+        """Wake mailboxes that lost their wake-up and lanes whose worker died."""
+        for address, epoch in await self._mailbox.overdue(OVERDUE_SECONDS, MOST_SWEPT):
+            await self._wakeups.wake(address, epoch, step=f"sweep:{int(time.time() / OVERDUE_SECONDS)}")
+        count, oldest = await self._mailbox.backlog()
+        MAILBOX_DUE.set(count)
+        MAILBOX_OLDEST.set(oldest)
+        try:
+            lanes = await self._outbox.due(limit=MOST_SWEPT)
+        except RecordUnavailable:
+            return
+        for lane in lanes:
+            key = f"sweep:{int(time.time())}"
+            await self._wakeups.deliver(lane.conversation_id, lane.address, lane.channel, key=key)

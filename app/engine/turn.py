@@ -1,0 +1,160 @@
+"""One turn: what lies in a mailbox becomes one commit and what follows from it.
+
+At most one worker at a time holds a conversation (the mailbox's lease); a stale one is refused by the commit.
+"""
+
+import time
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from app.database.conversations import CommitResult, CommitStatus, Conversations, OpenTurn, Owner, TurnCommit
+from app.database.errors import RecordUnavailable
+from app.engine.composing import Worker, compose
+from app.engine.delivery import Delivery
+from app.engine.folding import Fold, fold
+from app.engine.ownership import decide
+from app.mailbox.mailbox import Lease, Mailbox
+from app.recruiting.events import CandidateSaid
+from app.telemetry.logs import get_logger, log_context
+from app.telemetry.metrics import REPLY_SECONDS, TURN_MESSAGES, TURN_RESTARTS, TURN_SECONDS
+
+log = get_logger()
+# A candidate who keeps writing restarts the turn; after this many times they get an answer to what is there.
+MAX_RESTARTS = 3
+# Other turns or owner changes may have been committed between open and commit; then the turn opens again.
+MAX_REOPENS = 3
+
+
+class Thinker(Protocol):
+    """The graph of agents: proposes, writes nothing. Implemented by the service and by tests' scripted graphs."""
+
+    async def propose(
+        self, opened: OpenTurn, fold: Fold, *, turn_no: int, attempt: int, resumed: bool, now: float
+    ) -> dict[str, Any]:
+        """The graph's proposal for these messages; `resumed` = an earlier try of this turn may lie unfinished."""
+
+    async def forget(self, conversation_id: str) -> None:
+        """The turn is committed: only its last checkpoint is kept."""
+
+
+@dataclass(frozen=True)
+class Turned:
+    """What became of a turn: `outcome` is a metric label; `epoch` must be woken when not 0."""
+
+    outcome: str
+    epoch: int = 0
+
+
+class Turns:
+    """Handles mailboxes of conversations."""
+
+    def __init__(
+        self, mailbox: Mailbox, conversations: Conversations, thinker: Thinker, delivery: Delivery, worker: Worker
+    ) -> None:
+        self._mailbox = mailbox
+        self._conversations = conversations
+        self._thinker = thinker
+        self._delivery = delivery
+        self._worker = worker
+
+    async def handle(self, lease: Lease) -> Turned:
+        """Handle the lease's events. Raises LeaseLost, RecordError, RedisError; nothing is half-done then."""
+        started = time.monotonic()
+        for _ in range(MAX_REOPENS):
+            opened = await self._open(lease)
+            turned = await self._turn(lease, opened) if opened else await self._nothing(lease, None)
+            if turned is not None:
+                TURN_SECONDS(turned.outcome, "guided").observe(time.monotonic() - started)
+                return turned
+        raise RecordUnavailable("the conversation changes faster than it can be handled", operation="commit_turn")
+
+    async def _open(self, lease: Lease) -> OpenTurn | None:
+        events = fold(lease.events)
+        if not events.said and not events.identities:
+            return await self._conversations.find(lease.address, events.message_ids)
+        change = events.identities[-1] if events.identities else None
+        opened = await self._conversations.open_turn(
+            address=lease.address,
+            number_id=events.number_id or (change.number_id if change else ""),
+            sender=events.sender if events.said or change is None else change.current,
+            message_ids=events.message_ids,
+            previous=change.previous if change else None,
+        )
+        if opened.address != lease.address:
+            await self._mailbox.link(lease.address, opened.address)
+        return opened
+
+    async def _nothing(self, lease: Lease, opened: OpenTurn | None) -> Turned:
+        if opened is not None and lease.tries > 1:
+            # An earlier try committed and died: its rows may still lie under a dead worker's lease.
+            await self._delivery.resume(opened.conversation_id, opened.address)
+        held = opened is not None and opened.owner is not Owner.ASSISTANT
+        return Turned("folded", await self._mailbox.trim(lease, held=held))
+
+    async def _turn(self, lease: Lease, opened: OpenTurn) -> Turned | None:
+        """None: the conversation changed meanwhile, open it again."""
+        restarts = 0
+        while True:
+            events = fold(lease.events).without(opened.seen)
+            if not events:
+                return await self._nothing(lease, opened)
+            with log_context(turn=f"{opened.conversation_id}:{opened.turn_no + 1}"):
+                commit = await self._prepare(lease, opened, events, restarts)
+            newer = await self._mailbox.newer(lease)
+            if not newer or restarts == MAX_RESTARTS:
+                break
+            # A stale answer is worse than a late one: begin again with what has arrived meanwhile.
+            lease.events.extend(newer)
+            if any(isinstance(event, CandidateSaid) for event in newer):
+                opened = await self._reopen(lease, opened)
+            restarts += 1
+            TURN_RESTARTS.inc()
+        result = await self._commit(commit)
+        if result.status in (CommitStatus.STALE, CommitStatus.TAKEN_OVER):
+            log.info("turn.reopened", outcome=result.status)
+            return None
+        if commit.owner is not None:
+            await self._mailbox.set_hold(lease, held=result.owner is not Owner.ASSISTANT)
+        return await self._finish(lease, opened, events, result)
+
+    async def _reopen(self, lease: Lease, opened: OpenTurn) -> OpenTurn:
+        """New messages may show new ids of the candidate."""
+        fresh = await self._open(lease)
+        return fresh or opened
+
+    async def _prepare(self, lease: Lease, opened: OpenTurn, events: Fold, restarts: int) -> TurnCommit:
+        ownership = decide(opened.owner, opened.owner_since.timestamp(), events)
+        now = time.time()
+        proposal = None
+        if events.inbound and ownership.owner is Owner.ASSISTANT and not events.recruiter:
+            proposal = await self._thinker.propose(
+                opened, events, turn_no=opened.turn_no + 1, attempt=restarts, resumed=lease.tries > 1, now=now
+            )
+        decision = {"coalesced": len(events.said), "restarts": restarts, "fence": lease.fence}
+        return compose(opened, events, ownership, proposal, worker=self._worker, now=now, decision=decision)
+
+    async def _commit(self, commit: TurnCommit) -> CommitResult:
+        try:
+            return await self._conversations.commit_turn(commit)
+        except RecordUnavailable:
+            # The answer may have been lost after the commit: the same turn id tells, once.
+            return await self._conversations.commit_turn(commit)
+
+    async def _finish(self, lease: Lease, opened: OpenTurn, events: Fold, result: CommitResult) -> Turned:
+        if result.claimed:
+            await self._delivery.send_claimed(opened.conversation_id, opened.address, result.claimed)
+            if events.said:
+                REPLY_SECONDS.observe(max(0.0, time.time() - events.said[-1].message.sent_at))
+        await self._delivery.mirror_soon(opened.conversation_id, opened.address, result.turn_no)
+        await self._thinker.forget(opened.conversation_id)
+        # Only now: until here a crash makes the next worker look after this turn's rows.
+        epoch = await self._mailbox.trim(lease, held=result.owner is not Owner.ASSISTANT)
+        TURN_MESSAGES.observe(len(events.said))
+        log.info(
+            "turn.completed",
+            outcome=result.status,
+            coalesced=len(events.said),
+            recruiter_messages=len(events.recruiter),
+            rows=len(result.claimed),
+        )
+        return Turned("committed" if result.status is CommitStatus.COMMITTED else "repeated", epoch)
