@@ -1,6 +1,7 @@
 """A real Redis 8 with JSON and Search from PyPI wheels: the server of one, the modules of the other."""
 
 import asyncio
+import contextlib
 import secrets
 import shutil
 import socket
@@ -15,6 +16,8 @@ from pathlib import Path
 from typing import Final, Literal
 
 from redis.asyncio import Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
 from redis.exceptions import BusyLoadingError
 from redis.exceptions import ConnectionError as RedisConnectionError
 
@@ -54,51 +57,106 @@ def find_redis() -> RedisPrograms:
     return RedisPrograms(homes[0] / "bin" / "redis-server", (library / "redisearch.so", library / "rejson.so"))
 
 
+class RedisServer:
+    """One server on one data directory; `url` stays the same over stops and starts. It dies with this process."""
+
+    def __init__(self, data_dir: Path, *, appendfsync: Literal["everysec", "always"] = "everysec") -> None:
+        self._home = data_dir.absolute()
+        self._appendfsync = appendfsync
+        # Other users of the machine reach loopback too, and tasks in Redis are pickled: nobody without the password.
+        self._password = secrets.token_urlsafe(24)
+        self._port = 0
+        self._process: Process | None = None
+
+    @property
+    def url(self) -> str:
+        """Database 0 on a loopback port; valid once started."""
+        return f"redis://:{self._password}@127.0.0.1:{self._port}/0"
+
+    @property
+    def pid(self) -> int:
+        """Process id of the server; 0 while it is not running."""
+        return self._process.pid if self._process and self._process.returncode is None else 0
+
+    async def start(self) -> None:
+        """Returns when the data are loaded. Raises LocalServerError when it cannot run or cannot read them."""
+        programs = find_redis()
+        self._home.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for _ in range(3):
+            port = self._port or _free_port()
+            try:
+                await self._start_on(port, programs)
+            except _PortTakenError:
+                continue
+            self._port = port
+            return
+        raise LocalServerError(f"no free loopback port for Redis in three tries; {_ALTERNATIVE}")
+
+    async def stop(self) -> None:
+        """SIGTERM: everything is written out first."""
+        if self._process is not None:
+            await stop_child(self._process, patience=_STOP_SECONDS)
+
+    async def kill(self) -> None:
+        """SIGKILL, as a crash would."""
+        if self._process is not None and self._process.returncode is None:
+            self._process.kill()
+            await self._process.wait()
+
+    async def _start_on(self, port: int, programs: RedisPrograms) -> None:
+        config = self._home / "redis.conf"
+        config.touch(mode=0o600)
+        config.write_text(_config(programs, self._home, port, self._password, self._appendfsync))
+        with (self._home / _LOG).open("wb") as log:
+            process = self._process = await start_child([programs.server, config], log=log)
+        try:
+            await self._wait_until_loaded(process, port)
+        except BaseException:
+            await self.stop()
+            raise
+
+    async def _wait_until_loaded(self, process: Process, port: int) -> None:
+        """Returns when PING is answered. Raises LocalServerError with the reason from the server's log."""
+        deadline = time.monotonic() + _START_SECONDS
+        client = Redis(host="127.0.0.1", port=port, password=self._password, retry=Retry(NoBackoff(), 0))
+        try:
+            while process.returncode is None:
+                with contextlib.suppress(RedisConnectionError, BusyLoadingError):
+                    await client.ping()
+                    return
+                if time.monotonic() > deadline:
+                    raise LocalServerError(
+                        f"the local Redis did not answer within {_START_SECONDS} s; its log is {self._home / _LOG}"
+                    )
+                await asyncio.sleep(0.01)
+        finally:
+            await client.aclose()
+        raise _why_it_stopped(self._home)
+
+
 @asynccontextmanager
 async def redis_server(
     data_dir: Path | None, *, appendfsync: Literal["everysec", "always"] = "everysec"
 ) -> AsyncIterator[str]:
-    """URL of a Redis of our own on a free loopback port, database 0; its data stays in `data_dir` (None: nowhere).
-
-    It dies with this process. Raises LocalServerError when it cannot run or cannot read its data.
-    """
-    programs = find_redis()
+    """URL of a Redis of our own for the length of the block; its data stay in `data_dir` (None: nowhere)."""
     home = data_dir or Path(tempfile.mkdtemp(prefix="recruitment-redis-"))
+    server = RedisServer(home, appendfsync=appendfsync)
     try:
-        home.mkdir(mode=0o700, parents=True, exist_ok=True)
-        server, url = await _start(programs, home.resolve(), appendfsync)
+        await server.start()
         try:
-            yield url
+            yield server.url
         finally:
-            await stop_child(server, patience=_STOP_SECONDS)
+            await server.stop()
     finally:
         if data_dir is None:
             shutil.rmtree(home)
 
 
-async def _start(programs: RedisPrograms, home: Path, appendfsync: str) -> tuple[Process, str]:
-    """The running server and its URL."""
-    for _ in range(3):
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port: int = probe.getsockname()[1]
-        # Other users of the machine reach loopback too, and tasks in Redis are pickled: nobody without the password.
-        password = secrets.token_urlsafe(24)
-        config = home / "redis.conf"
-        config.touch(mode=0o600)
-        config.write_text(_config(programs, home, port, password, appendfsync))
-        with (home / _LOG).open("wb") as log:
-            server = await start_child([programs.server, config], log=log)
-        url = f"redis://:{password}@127.0.0.1:{port}/0"
-        try:
-            await _wait_until_loaded(server, url, home)
-        except _PortTakenError:
-            continue
-        except BaseException:
-            await stop_child(server, patience=_STOP_SECONDS)
-            raise
-        return server, url
-    raise LocalServerError(f"no free loopback port for Redis in three tries; {_ALTERNATIVE}")
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
 
 
 def _config(programs: RedisPrograms, home: Path, port: int, password: str, appendfsync: str) -> str:
@@ -118,28 +176,6 @@ def _config(programs: RedisPrograms, home: Path, port: int, password: str, appen
         *(f"loadmodule {quoted(module)}" for module in programs.modules),
     ]
     return "\n".join(lines) + "\n"
-
-
-async def _wait_until_loaded(server: Process, url: str, home: Path) -> None:
-    """Returns when PING is answered. Raises LocalServerError with the reason from the server's log."""
-    deadline = time.monotonic() + _START_SECONDS
-    client = Redis.from_url(url)
-    try:
-        while True:
-            if server.returncode is not None:
-                raise _why_it_stopped(home)
-            try:
-                await client.ping()
-            except (RedisConnectionError, BusyLoadingError):
-                if time.monotonic() > deadline:
-                    raise LocalServerError(
-                        f"the local Redis did not answer within {_START_SECONDS} s; its log is {home / _LOG}"
-                    ) from None
-                await asyncio.sleep(0.01)
-            else:
-                return
-    finally:
-        await client.aclose()
 
 
 def _why_it_stopped(home: Path) -> Exception:

@@ -10,10 +10,12 @@ from pathlib import Path
 import psutil
 import pytest
 from redis.asyncio import Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
 from redis.exceptions import AuthenticationError
 
 from app.local.errors import LocalServerError
-from app.local.redis import redis_server
+from app.local.redis import RedisServer, redis_server
 
 _OWNER = """
 import asyncio, sys
@@ -39,7 +41,7 @@ async def test_has_json_and_search_never_evicts_and_persists(redis: Redis) -> No
 
 async def test_other_users_of_the_machine_stay_out(redis_url: str) -> None:
     port = redis_url.rpartition(":")[2].partition("/")[0]
-    stranger = Redis(host="127.0.0.1", port=int(port))
+    stranger = Redis(host="127.0.0.1", port=int(port), retry=Retry(NoBackoff(), 0))
     with pytest.raises(AuthenticationError):
         await stranger.ping()
     await stranger.aclose()
@@ -51,6 +53,22 @@ async def test_data_survive_a_stop_in_a_folder_with_spaces(tmp_path: Path) -> No
         async with redis_server(home) as url, Redis.from_url(url) as client:
             assert await client.get("what") == expected
             await client.set("what", "kept")
+
+
+async def test_comes_back_at_the_same_address_after_a_crash(tmp_path: Path) -> None:
+    server = RedisServer(tmp_path, appendfsync="always")
+    await server.start()
+    url, pid = server.url, server.pid
+    async with Redis.from_url(url) as client:
+        await client.set("what", "kept")
+    await server.kill()
+    assert server.pid == 0
+    await server.start()
+    async with Redis.from_url(url) as client:
+        assert await client.get("what") == b"kept"
+    assert server.url == url
+    assert server.pid != pid
+    await server.stop()
 
 
 async def test_damaged_data_are_named_with_the_way_out(tmp_path: Path) -> None:
