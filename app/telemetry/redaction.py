@@ -49,7 +49,7 @@ _PHONE = re.compile(r"\+?\d(?:[\d \-().]{6,}\d)")
 _EMAIL = re.compile(r"[^\s@<>\"']+@[^\s@<>\"']+\.[^\s@<>\"']+")
 _SECRET = re.compile(
     r"(?i)(wamid\.[\w+/=\-]+|bearer\s+\S+|basic\s+[\w+/=]+|sk-[\w\-]+|sb_\w+|eyJ[\w\-]+\.[\w\-]+\.?[\w\-]*"
-    r"|(?:api[_-]?key|token|secret|password|authorization|signature)\s*[=:]\s*\S+)"
+    r"|(?:api[_-]?key|token|secret|password|authorization|signature)\s*[=:]\s*(?:bearer\s+|basic\s+)?\S+)"
 )
 _QUERY = re.compile(r"\?[^\s\"'<>]*")
 _USERINFO = re.compile(r"://[^/\s@]*@")
