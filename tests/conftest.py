@@ -2,4 +2,6 @@
 
 pytest_plugins: list[str] = [
     "tests.fixtures.redis",
+    "tests.fixtures.telemetry",
+    "tests.fixtures.twins",
 ]

@@ -1,0 +1,169 @@
+"""Controls that both twins share under `/_twin`: faults, settings, clock, deliveries, waiting for quiet."""
+
+import asyncio
+import re
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import msgspec
+import orjson
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from app.local.twin_clock import TwinClock
+from app.local.twin_faults import FaultBook
+from app.local.webhook_sender import Delivery, WebhookSender
+
+Handler = Callable[[Request], Awaitable[Response]]
+
+
+class ControlError(Exception):
+    """What was wrong with an order to the twin; `status` is the HTTP status."""
+
+    def __init__(self, message: str, status: int = 400) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+def answer(value: Any, status: int = 200) -> Response:
+    """JSON of builtins and msgspec structs."""
+    return Response(msgspec.json.encode(value), status, media_type="application/json")
+
+
+async def json_of(request: Request) -> Any:
+    """The body; {} when there is none. Raises ControlError."""
+    raw = await request.body()
+    try:
+        return orjson.loads(raw) if raw else {}
+    except orjson.JSONDecodeError as error:
+        raise ControlError(f"the body is not JSON: {error}") from None
+
+
+async def object_of(request: Request) -> dict[str, Any]:
+    value = await json_of(request)
+    if not isinstance(value, dict):
+        raise ControlError("the body must be a JSON object")
+    return value
+
+
+def controlled(handler: Handler) -> Handler:
+    """Turns what was wrong with an order into a JSON answer `{"error": …}`."""
+
+    async def wrapped(request: Request) -> Response:
+        try:
+            return await handler(request)
+        except ControlError as error:
+            return answer({"error": str(error)}, error.status)
+        except (msgspec.ValidationError, re.error) as error:
+            return answer({"error": str(error)}, 400)
+
+    return wrapped
+
+
+def number_of(request: Request, name: str, default: float) -> float:
+    try:
+        return float(request.query_params.get(name, default))
+    except ValueError:
+        raise ControlError(f"{name} must be a number") from None
+
+
+def control_routes(
+    *,
+    faults: FaultBook,
+    clock: TwinClock,
+    sender: WebhookSender,
+    settings: msgspec.Struct,
+    quiet: Callable[[], Awaitable[None]],
+) -> list[Route]:
+    """`settings` is changed in place; `quiet` returns when nothing is under way in the twin."""
+
+    async def fault_book(request: Request) -> Response:
+        if request.method == "POST":
+            return answer(faults.order(await json_of(request)), 201)
+        if request.method == "DELETE":
+            return answer({"removed": faults.clear(request.query_params.get("id", ""))})
+        return answer(faults.faults)
+
+    async def change_settings(request: Request) -> Response:
+        if request.method == "PATCH":
+            apply_settings(settings, await object_of(request))
+        return answer(settings)
+
+    async def time(request: Request) -> Response:
+        if request.method == "POST":
+            advance = (await object_of(request)).get("advance", 0)
+            if not isinstance(advance, int | float):
+                raise ControlError("advance must be a number of seconds")
+            clock.advance(float(advance))
+        return answer({"now": clock.now(), "offset": clock.offset})
+
+    async def deliveries(request: Request) -> Response:
+        state, label = request.query_params.get("state", ""), request.query_params.get("label", "")
+        chosen = [
+            delivery_view(delivery)
+            for delivery in sender.log
+            if state in {"", delivery.state} and re.search(label, delivery.label)
+        ]
+        return answer({"count": len(chosen), "deliveries": chosen})
+
+    async def replay(request: Request) -> Response:
+        order = await object_of(request)
+        found = next((item for item in sender.log if item.id == order.get("id")), None)
+        if found is None:
+            raise ControlError("no such delivery; GET /_twin/deliveries lists them", 404)
+        for _ in range(int(order.get("times", 1))):
+            sender.send(repeat(found))
+        return answer({"sent": int(order.get("times", 1))})
+
+    async def idle(request: Request) -> Response:
+        try:
+            async with asyncio.timeout(number_of(request, "timeout", 10.0)):
+                await quiet()
+        except TimeoutError:
+            return answer({"idle": False}, 408)
+        return answer({"idle": True})
+
+    return [
+        Route("/_twin/faults", controlled(fault_book), methods=["GET", "POST", "DELETE"]),
+        Route("/_twin/settings", controlled(change_settings), methods=["GET", "PATCH"]),
+        Route("/_twin/clock", controlled(time), methods=["GET", "POST"]),
+        Route("/_twin/deliveries", controlled(deliveries)),
+        Route("/_twin/deliveries/replay", controlled(replay), methods=["POST"]),
+        Route("/_twin/idle", controlled(idle)),
+    ]
+
+
+def apply_settings(settings: msgspec.Struct, changes: dict[str, Any]) -> None:
+    """Changes fields in place after checking them together. Raises ControlError, msgspec.ValidationError."""
+    unknown = changes.keys() - set(settings.__struct_fields__)
+    if unknown:
+        raise ControlError(f"unknown settings {sorted(unknown)}; known: {list(settings.__struct_fields__)}")
+    checked = msgspec.convert({**msgspec.to_builtins(settings), **changes}, type(settings))
+    for field in changes:
+        setattr(settings, field, getattr(checked, field))
+
+
+def repeat(delivery: Delivery) -> Delivery:
+    """The same bytes once more, as a vendor's redelivery."""
+    return Delivery(
+        url=delivery.url,
+        body=delivery.body,
+        label=delivery.label,
+        sign=delivery.sign,
+        policy=delivery.policy,
+        headers=delivery.headers,
+    )
+
+
+def delivery_view(delivery: Delivery) -> dict[str, Any]:
+    return {
+        "id": delivery.id,
+        "label": delivery.label,
+        "state": delivery.state,
+        "url": delivery.url,
+        "attempts": [
+            {"at": a.at, "seconds": a.seconds, "status": a.status, "error": a.error} for a in delivery.attempts
+        ],
+        "body": delivery.body.decode("utf-8", "replace"),
+    }
