@@ -11,7 +11,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from app.settings_values import Fault, SettingsError, Var, is_placeholder, leaves_in_clear_text
+from app.settings_values import Fault, SettingsError, Var, is_placeholder, leaves_in_clear_text, text_of
 from app.settings_variables import Variables
 
 __all__ = ["Fault", "Settings", "SettingsError", "load_settings", "variables"]
@@ -30,6 +30,10 @@ class Settings(Variables):
         """The 32 bytes of STATE_ENCRYPTION_KEY."""
         key = self.state_encryption_key
         return base64.b64decode(key.get_secret_value()) if key else None
+
+    def given(self) -> dict[str, str]:
+        """Every variable that was set, as text, secrets included: for the processes that we start."""
+        return {field.upper(): text_of(getattr(self, field)) for field in self.model_fields_set}
 
 
 def variables() -> dict[str, Var]:
