@@ -7,25 +7,20 @@ the framework costs more than the work). Nothing but one Redis write happens bef
 import asyncio
 import hmac
 import time
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import Any
 from urllib.parse import parse_qs
 
 import msgspec
 from redis.exceptions import RedisError
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.api.problems import problem
 from app.channels import chatwoot_inbound, whatsapp_inbound
 from app.channels.signatures import SignatureRejected, verify_360dialog, verify_chatwoot
 from app.channels.whatsapp_inbound import BodyRejected
 from app.mailbox.intake import Intake, Item, Stored
-from app.recruiting.events import Quarantined, RecruiterSaid
-
-Scope = dict[str, Any]
-Receive = Callable[[], Awaitable[dict[str, Any]]]
-Send = Callable[[dict[str, Any]], Awaitable[None]]
-App = Callable[[Scope, Receive, Send], Awaitable[None]]
+from app.recruiting.events import Event, Quarantined, RecruiterSaid
+from app.telemetry.metrics import WEBHOOK_EVENTS, WEBHOOK_REQUESTS, WEBHOOK_STORE_SECONDS
 
 DIALOG360_PATH = "/webhooks/360dialog"
 CHATWOOT_PATH = "/webhooks/chatwoot"
@@ -33,7 +28,11 @@ MAX_BODY = 3 * 1024 * 1024  # Meta: bodies up to 3 MB
 BODY_SECONDS = 5.0  # 360Dialog gives up after 5 s
 STORE_SECONDS = 3.0
 QUARANTINE = "quarantine"
-_encode = msgspec.json.Encoder().encode
+_encoder = msgspec.json.Encoder()
+
+
+def _encode(event: Event) -> str:
+    return _encoder.encode(event).decode()
 
 
 @dataclass(frozen=True)
@@ -48,7 +47,7 @@ class Secrets:
 
 @dataclass(frozen=True)
 class Answer:
-    """What a door says; `outcome` is a bounded metric label."""
+    """What a door says; `outcome` is a label of webhook_requests_total."""
 
     status: int
     outcome: str
@@ -65,22 +64,19 @@ class Refused(Exception):
 
 
 class WebhookDoor:
-    """ASGI: serves the webhook paths, hands every other request to `app`.
+    """ASGI: serves the webhook paths, hands every other request to `app`."""
 
-    `count(source, outcome, updates)` receives every outcome; `source` is `360dialog` or `chatwoot`.
-    """
-
-    def __init__(self, app: App, intake: Intake, secrets: Secrets, count: Callable[[str, str, int], None]) -> None:
+    def __init__(self, app: ASGIApp, intake: Intake, secrets: Secrets) -> None:
         self._app = app
         self._intake = intake
         self._secrets = secrets
-        self._count = count
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or scope["path"] not in (DIALOG360_PATH, CHATWOOT_PATH):
             await self._app(scope, receive, send)
             return
         whatsapp = scope["path"] == DIALOG360_PATH
+        scope["route_template"] = scope["path"]
         try:
             if scope["method"] == "POST":
                 body = await _read(scope, receive)
@@ -89,11 +85,10 @@ class WebhookDoor:
                 answer = self._challenge(scope)
             else:
                 allowed = "GET or POST" if whatsapp else "POST"
-                answer = Answer(405, "method", "method-not-allowed", f"use {allowed}")
+                answer = Answer(405, "rejected_body", "method-not-allowed", f"use {allowed}")
         except Refused as refused:
             answer = refused.answer
-        if answer.status >= 400:
-            self._count("360dialog" if whatsapp else "chatwoot", answer.outcome, 1)
+        WEBHOOK_REQUESTS("whatsapp" if whatsapp else "chatwoot", answer.outcome).inc()
         await _answer(scope, send, answer)
 
     def _challenge(self, scope: Scope) -> Answer:
@@ -102,12 +97,12 @@ class WebhookDoor:
         given = query.get("hub.verify_token", "").encode()
         token = self._secrets.verify_token
         if query.get("hub.mode") == "subscribe" and token and hmac.compare_digest(given, token.encode()):
-            return Answer(200, "challenge", body=query.get("hub.challenge", "").encode())
-        return Answer(403, "challenge_refused", "challenge-refused", "hub.mode or hub.verify_token is not right")
+            return Answer(200, "verified", body=query.get("hub.challenge", "").encode())
+        return Answer(403, "rejected_signature", "challenge-refused", "hub.mode or hub.verify_token is not right")
 
     async def _dialog360(self, scope: Scope, body: bytes) -> Answer:
         if not self._secrets.dialog360:
-            return Answer(503, "closed", "door-closed", "DIALOG360_WEBHOOK_SECRET is not set")
+            return Answer(503, "unavailable", "door-closed", "DIALOG360_WEBHOOK_SECRET is not set")
         try:
             verify_360dialog(dict(scope["headers"]), body, self._secrets.dialog360)
             inbound = whatsapp_inbound.parse(body)
@@ -121,12 +116,12 @@ class WebhookDoor:
             event = Quarantined(source="360dialog", reason=item.reason, body=item.raw, at=now)
             items.append((QUARANTINE, f"{now}:{len(items)}", _encode(event), False))
         stored = await self._store(items)
-        self._note("360dialog", stored, ignored=inbound.ignored, malformed=len(inbound.malformed))
-        return Answer(200, "stored")
+        _note("whatsapp", stored, ignored=inbound.ignored, malformed=len(inbound.malformed))
+        return Answer(200, "accepted")
 
     async def _chatwoot(self, scope: Scope, body: bytes) -> Answer:
         if not self._secrets.chatwoot:
-            return Answer(503, "closed", "door-closed", "CHATWOOT_WEBHOOK_SECRET is not set")
+            return Answer(503, "unavailable", "door-closed", "CHATWOOT_WEBHOOK_SECRET is not set")
         try:
             verify_chatwoot(dict(scope["headers"]), body, self._secrets.chatwoot, time.time())
             events = chatwoot_inbound.parse(body, self._secrets.chatwoot_account_id)
@@ -138,25 +133,34 @@ class WebhookDoor:
             (address, key, _encode(event), isinstance(event, RecruiterSaid)) for address, key, event in events
         ]
         stored = await self._store(items)
-        self._note("chatwoot", stored, ignored=0 if items else 1, malformed=0)
-        return Answer(200, "stored")
+        _note("chatwoot", stored, ignored=0 if items else 1, malformed=0)
+        return Answer(200, "accepted")
 
     async def _store(self, items: list[Item]) -> Stored:
         if not items:
             return Stored(0, 0)
+        began = time.perf_counter()
         try:
             async with asyncio.timeout(STORE_SECONDS):
-                return await self._intake.store(items)
+                stored = await self._intake.store(items)
         except (RedisError, OSError, TimeoutError):
             # Not 200: the vendor keeps the message and delivers it again.
             detail = "the message could not be stored; deliver it again"
-            raise Refused(Answer(503, "store_failed", "store-unavailable", detail)) from None
+            raise Refused(Answer(503, "unavailable", "store-unavailable", detail)) from None
+        WEBHOOK_STORE_SECONDS.observe(time.perf_counter() - began)
+        return stored
 
-    def _note(self, source: str, stored: Stored, *, ignored: int, malformed: int) -> None:
-        outcomes = (("stored", stored.fresh - malformed), ("repeated", stored.repeated))
-        for outcome, number in (*outcomes, ("ignored", ignored), ("quarantined", malformed)):
-            if number > 0:
-                self._count(source, outcome, number)
+
+def _note(channel: str, stored: Stored, *, ignored: int, malformed: int) -> None:
+    outcomes = (
+        ("stored", stored.fresh - malformed),
+        ("duplicate", stored.repeated),
+        ("ignored", ignored),
+        ("quarantined", malformed),
+    )
+    for outcome, number in outcomes:
+        if number > 0:
+            WEBHOOK_EVENTS(channel, outcome).inc(number)
 
 
 async def _read(scope: Scope, receive: Receive) -> bytes:
@@ -170,7 +174,7 @@ async def _read(scope: Scope, receive: Receive) -> bytes:
             while True:
                 message = await receive()
                 if message["type"] == "http.disconnect":
-                    raise Refused(Answer(400, "disconnected", "body-incomplete", "the body ended early"))
+                    raise Refused(Answer(400, "rejected_body", "body-incomplete", "the body ended early"))
                 chunks.append(message.get("body", b""))
                 size += len(chunks[-1])
                 if size > MAX_BODY:
@@ -178,12 +182,14 @@ async def _read(scope: Scope, receive: Receive) -> bytes:
                 if not message.get("more_body"):
                     return chunks[0] if len(chunks) == 1 else b"".join(chunks)
     except TimeoutError:
-        raise Refused(Answer(408, "slow_body", "body-too-slow", f"send the body within {BODY_SECONDS:g} s")) from None
+        raise Refused(
+            Answer(408, "rejected_body", "body-too-slow", f"send the body within {BODY_SECONDS:g} s")
+        ) from None
 
 
 async def _answer(scope: Scope, send: Send, answer: Answer) -> None:
     if answer.status >= 400:
-        body = problem(answer.status, answer.kind, answer.detail, scope.get("state", {}).get("request_id", ""))
+        body = problem(answer.status, answer.kind, answer.detail, scope.get("request_id", ""))
         kind = b"application/problem+json"
     else:
         body, kind = answer.body, b"text/plain; charset=utf-8"

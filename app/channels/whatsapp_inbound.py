@@ -205,9 +205,10 @@ def _sender(message: wire.Message, contacts: list[wire.Contact]) -> Sender:
     if contact is None:
         return Sender(bsuid=bsuid, wa_id=wa_id, parent_bsuid=message.from_parent_user_id)
     profile = contact.profile or wire.Profile()
+    misplaced = contact.wa_id if BSUID.fullmatch(contact.wa_id) else ""
     return Sender(
-        bsuid=bsuid or contact.user_id,
-        wa_id=wa_id or ("" if BSUID.fullmatch(contact.wa_id) else contact.wa_id),
+        bsuid=bsuid or contact.user_id or misplaced,
+        wa_id=wa_id or ("" if misplaced else contact.wa_id),
         parent_bsuid=message.from_parent_user_id or contact.parent_user_id,
         username=profile.username.removeprefix("@"),
         profile_name=profile.name[:120],

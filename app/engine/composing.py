@@ -76,7 +76,7 @@ class Composer:
                     sent_at=message.sent_at,
                 )
             )
-            self._row(Channel.CHATWOOT, "incoming", "candidate", {"text": inbound_text(message)})
+            self._row(Channel.CHATWOOT, "incoming", "system", {"text": inbound_text(message)})
 
     def recruiter(self, event: RecruiterSaid) -> None:
         """A recruiter's words go to the candidate; Chatwoot has them already."""

@@ -13,7 +13,8 @@ from app.mailbox.mailbox import DUE, SEEN_SECONDS, script
 # Most events of one write: bounds the time that Redis spends in one script.
 BATCH = 2000
 
-Item = tuple[str, str, bytes, bool]  # address, dedupe id, event as JSON, takes over from the assistant
+# Address, dedupe id, event as JSON (text: Redis' msgpack has no binary type), takes over from the assistant.
+Item = tuple[str, str, str, bool]
 
 
 @dataclass(frozen=True)

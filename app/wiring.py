@@ -1,0 +1,277 @@
+"""Builds every object of a process once; the only file that names concrete classes."""
+
+import asyncio
+import contextlib
+import os
+import socket
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import timedelta
+
+import httpx
+from docket import Docket, Worker
+from pydantic import SecretStr
+from redis.asyncio import BlockingConnectionPool, Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import ExponentialWithJitterBackoff
+
+from app.api.health import BuildInfo
+from app.api.health_prober import Probe, Prober
+from app.api.health_probes import checkpoint_probe, figures_probe, record_probe, redis_probe, vendor_probe
+from app.api.startup import Startup
+from app.api.webhooks import Secrets
+from app.channels.chatwoot import Chatwoot
+from app.channels.whatsapp import WhatsApp
+from app.database.migrate import expected_version
+from app.database.outbox import Channel
+from app.database.record import Record, open_record
+from app.engine.composing import Worker as Claimer
+from app.engine.delivery import Delivery
+from app.engine.lanes import ChatwootLane, WhatsAppLane
+from app.engine.reports import Reports
+from app.engine.settling import Pace
+from app.engine.tasks import Engine
+from app.engine.thinking import GraphThinker, open_thinker
+from app.engine.turn import Turns
+from app.engine.wakeups import Wakeups
+from app.mailbox.intake import Intake
+from app.mailbox.mailbox import Mailbox
+from app.settings import Settings
+from app.telemetry.logs import get_logger
+from app.telemetry.sentry import capture
+
+log = get_logger()
+DOCKET_NAME = "desk"
+# Docket raises "Too many connections" at redis-py's default of 100 (contracts/tasks).
+DOCKET_CONNECTIONS = 2000
+# A dead worker's task is run again after this; the mailbox lease must be over by then.
+REDELIVERY = timedelta(seconds=10)
+
+
+def secret(value: SecretStr | None) -> str:
+    """The bare secret, empty when unset."""
+    return value.get_secret_value() if value is not None else ""
+
+
+def redis_client(url: str, *, connections: int) -> Redis:
+    """Waits for a connection instead of raising at the cap, and retries through a short outage."""
+    pool = BlockingConnectionPool.from_url(
+        url,
+        max_connections=connections,
+        timeout=5,
+        socket_timeout=5,
+        socket_connect_timeout=2,
+        health_check_interval=30,
+        retry=Retry(ExponentialWithJitterBackoff(cap=0.5, base=0.05), 3),
+    )
+    return Redis(connection_pool=pool)
+
+
+class Desk:
+    """Everything one process is made of. Building it opens nothing; `running` does, inside the event loop."""
+
+    def __init__(self, settings: Settings, *, works: bool) -> None:
+        """`works` = this process also runs turns."""
+        self.settings = settings
+        self.works = works
+        self.name = f"{socket.gethostname()}:{os.getpid()}"
+        self.redis = redis_client(settings.redis_url or "redis://127.0.0.1:6379/0", connections=50)
+        timeout = httpx.Timeout(settings.vendor_timeout_seconds, connect=3.0)
+        self.dialog360 = httpx.AsyncClient(
+            base_url=settings.dialog360_base_url,
+            headers={"D360-API-KEY": secret(settings.dialog360_api_key)},
+            timeout=timeout,
+        )
+        self.chatwoot = httpx.AsyncClient(
+            base_url=settings.chatwoot_base_url or "http://127.0.0.1:3000",
+            headers={"api_access_token": secret(settings.chatwoot_api_token)},
+            timeout=timeout,
+        )
+        self.docket = Docket(
+            name=DOCKET_NAME, url=_with_connections(settings.redis_url or ""), execution_ttl=timedelta(0)
+        )
+        self.mailbox = Mailbox(self.redis, lease_seconds=settings.turn_lease_seconds)
+        self.wakeups = Wakeups(self.docket)
+        self.intake = Intake(self.redis, self.wakeups.soon)
+        self.secrets = Secrets(
+            dialog360=secret(settings.dialog360_webhook_secret),
+            chatwoot=secret(settings.chatwoot_webhook_secret),
+            verify_token=secret(settings.whatsapp_verify_token),
+            chatwoot_account_id=settings.chatwoot_account_id or 0,
+        )
+        self.build = BuildInfo(
+            commit=settings.git_commit_sha,
+            environment=settings.environment,
+            replica=settings.railway_replica_id or "",
+            region=settings.railway_replica_region or "",
+            deployment=settings.railway_deployment_id or "",
+            public_domain=settings.railway_public_domain or "",
+        )
+        self._record: Record | None = None
+        self._thinker: GraphThinker | None = None
+        self._docket_open = asyncio.Event()
+        self._stopping = asyncio.Event()
+        self.startup = Startup(
+            [
+                ("redis", self._check_redis),
+                ("record", self._check_record),
+                ("checkpoints", self._prepare_checkpoints),
+                ("tasks", self._docket_open.wait),
+            ]
+        )
+        self.prober = Prober(self._probes())
+
+    @property
+    def record(self) -> Record:
+        """Only while running."""
+        if self._record is None:
+            raise RuntimeError("the process is not running")
+        return self._record
+
+    @property
+    def thinker(self) -> GraphThinker:
+        """Only while running."""
+        if self._thinker is None:
+            raise RuntimeError("the process is not running")
+        return self._thinker
+
+    def _probes(self) -> list[Probe]:
+        return [
+            redis_probe(self.redis),
+            record_probe(self._check_record, expected_version()),
+            checkpoint_probe(self._round_trip),
+            vendor_probe("360dialog", self.dialog360, "/v1/configs/webhook", key_variable="DIALOG360_API_KEY"),
+            vendor_probe("chatwoot", self.chatwoot, "/api/v1/profile", key_variable="CHATWOOT_API_TOKEN"),
+            figures_probe(
+                "mailbox",
+                self._mailbox_figures,
+                limits={"oldest_seconds": 60.0},
+                advice="conversations wait for a turn: are workers running?",
+            ),
+        ]
+
+    async def _mailbox_figures(self) -> dict[str, float]:
+        count, oldest = await self.mailbox.backlog()
+        return {"conversations_due": float(count), "oldest_seconds": oldest}
+
+    async def _check_redis(self) -> None:
+        await self.redis.ping()
+
+    async def _check_record(self) -> str:
+        return await self.record.schema_version()
+
+    async def _round_trip(self) -> None:
+        await self.thinker.round_trip()
+
+    async def _prepare_checkpoints(self) -> None:
+        await self.thinker.prepare()
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator["Desk"]:
+        """Open connections and background work; on leaving, finish what is under way within the graceful budget."""
+        settings = self.settings
+        async with AsyncExitStack() as stack:
+            stack.push_async_callback(self.redis.aclose)
+            stack.push_async_callback(self.dialog360.aclose)
+            stack.push_async_callback(self.chatwoot.aclose)
+            self._record = await stack.enter_async_context(
+                open_record(
+                    settings.supabase_url or "",
+                    secret(settings.supabase_key),
+                    pool_size=settings.db_pool_size,
+                    timeout=settings.vendor_timeout_seconds,
+                )
+            )
+            self._thinker = await stack.enter_async_context(open_thinker(self.redis, settings))
+            self.engine().register(self.docket, sweep_seconds=settings.sweep_seconds)
+            tasks = asyncio.create_task(self._run_tasks(), name="tasks")
+            startup = asyncio.create_task(self.startup.run(), name="startup")
+            self.prober.start()
+            try:
+                yield self
+            finally:
+                self._stopping.set()
+                startup.cancel()
+                await self.prober.stop()
+                await self._drain(tasks)
+
+    async def _drain(self, tasks: "asyncio.Task[None]") -> None:
+        with contextlib.suppress(TimeoutError, asyncio.CancelledError):
+            async with asyncio.timeout(self.settings.drain_seconds):
+                await self.wakeups.drain()
+                await asyncio.shield(tasks)
+        if not tasks.done():
+            # What is cut off here is redelivered to another worker.
+            log.warning("drain.cut_off")
+            tasks.cancel()
+            await asyncio.gather(tasks, return_exceptions=True)
+
+    async def _run_tasks(self) -> None:
+        """Docket's connection and, if this process works, its worker, entered and left in one task."""
+        while not self._stopping.is_set():
+            try:
+                async with self.docket:
+                    self._docket_open.set()
+                    await self._work()
+            except (ConnectionError, TimeoutError, OSError) as error:
+                self._docket_open.clear()
+                log.warning("tasks.unavailable", error_type=type(error).__name__)
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._stopping.wait(), 1.0)
+
+    async def _work(self) -> None:
+        if not self.works:
+            await self._stopping.wait()
+            return
+        async with Worker(
+            self.docket,
+            name=self.name,
+            concurrency=self.settings.worker_concurrency,
+            redelivery_timeout=REDELIVERY,
+            reconnection_delay=timedelta(seconds=1),
+            minimum_check_interval=timedelta(milliseconds=50),
+            scheduling_resolution=timedelta(milliseconds=50),
+        ) as worker:
+            running = asyncio.create_task(worker.run_forever())
+            stopping = asyncio.create_task(self._stopping.wait())
+            await asyncio.wait({running, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            stopping.cancel()
+            running.cancel()  # docket finishes the tasks it has begun
+            await asyncio.gather(running, return_exceptions=True)
+
+    def engine(self) -> Engine:
+        """The engine over this process's parts."""
+        settings, record = self.settings, self.record
+        whatsapp = WhatsApp(self.dialog360)
+        chatwoot = Chatwoot(
+            self.chatwoot, account_id=settings.chatwoot_account_id or 0, inbox_id=settings.chatwoot_inbox_id or 0
+        )
+        delivery = Delivery(
+            record.outbox,
+            {
+                Channel.WHATSAPP: WhatsAppLane(whatsapp),
+                Channel.CHATWOOT: ChatwootLane(chatwoot, record.conversations),
+            },
+            self.mailbox,
+            self.wakeups,
+            worker=self.name,
+            lease_seconds=settings.send_lease_seconds,
+            reconcile_seconds=settings.reconcile_seconds,
+        )
+        claimer = Claimer(self.name, settings.send_lease_seconds)
+        return Engine(
+            self.mailbox,
+            Turns(self.mailbox, record.conversations, self.thinker, delivery, claimer),
+            Reports(record.statuses, record.quarantine),
+            delivery,
+            record.outbox,
+            whatsapp,
+            self.wakeups,
+            Pace(settings.settle_short_seconds, settings.settle_long_seconds, settings.settle_cap_seconds),
+            capture,
+        )
+
+
+def _with_connections(url: str) -> str:
+    joiner = "&" if "?" in url else "?"
+    return f"{url}{joiner}max_connections={DOCKET_CONNECTIONS}"
