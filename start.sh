@@ -4,9 +4,11 @@
 #   ./start.sh                 production: checks all variables, then serves the web (RAILWAY-DEPLOYMENT.md)
 #   ./start.sh worker          production: checks all variables, then runs turns without a web server
 #   ./start.sh local [--fresh] the whole platform on this machine; --fresh starts with empty data
+#   ./start.sh chat [ARG…]     a candidate's phone in the terminal, while `local` runs in another
 #   ./start.sh test [ARG…]     the test suite; arguments go to pytest
+#   ./start.sh install         only what `local` and `test` install by themselves
 #
-# `local` and `test` need Python 3.11 or newer (PYTHON=/path/to/python chooses one) and a package index that pip can
+# The last four need Python 3.11 or newer (PYTHON=/path chooses one) and a package index that pip can
 # reach; they make .venv from requirements-dev.lock and renew it when the lock or the Python changes.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
@@ -26,7 +28,7 @@ fail() {
 }
 
 usage() {
-  sed -n '3,11s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"
+  sed -n '4,14s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"
 }
 
 # --- Python -----------------------------------------------------------------------------------------------------------
@@ -130,13 +132,12 @@ show_progress() {
 
 # One line that says why pip failed and what to do.
 explain_failure() {
-  local what
-  if grep -qE 'NewConnectionError|Connection refused|Temporary failure in name resolution|Network is unreachable|ProxyError|ConnectTimeout|Read timed out|Could not find a version that satisfies|No matching distribution' "$log"; then
-    if grep -qE 'NewConnectionError|Connection refused|name resolution|unreachable|ProxyError|ConnectTimeout|timed out|SSLError' "$log"; then
+  local what unreachable='NewConnectionError|Connection refused|name resolution|unreachable|ProxyError|SSLError|timed out'
+  if grep -qE "Could not find a version|No matching distribution|$unreachable" "$log"; then
+    ! grep -qE "$unreachable" "$log" ||
       fail "no package index is reachable; check the network and pip's settings (pip config list), then start again (details: $log)"
-    fi
     what="$(grep -oE 'No matching distribution found for .*' "$log" | tail -1)"
-    fail "the package index has no file for this machine: ${what:-see the log} (details: $log)"
+    fail "the package index has no file for this machine: ${what:-see the log}; check pip's settings (pip config list; details: $log)"
   fi
   ! grep -q 'DO NOT MATCH THE HASHES' "$log" ||
     fail "a downloaded package differs from its hash in $lock; do not use this package index (details: $log)"
@@ -203,14 +204,15 @@ command="${1:-web}"
 case "$command" in
   web) production serve ;;
   worker) production worker ;;
-  local)
+  local | chat)
     ensure_venv
-    exec "$venv/bin/python" -m app local "$@"
+    exec "$venv/bin/python" -m app "$command" "$@"
     ;;
   test)
     ensure_venv
     exec "$venv/bin/python" -m pytest "$@"
     ;;
+  install) ensure_venv ;;
   -h | --help | help) usage ;;
   *)
     usage >&2
