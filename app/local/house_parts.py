@@ -1,43 +1,34 @@
 """Parts of a house that are ASGI apps: each served on a free loopback port inside this process."""
 
-import asyncio
 import contextlib
 import socket
-from collections.abc import AsyncIterator, Iterator
-from typing import Any
+from collections.abc import AsyncIterator
 
 import uvicorn
+from starlette.types import ASGIApp
 
 from app.local.errors import LocalServerError
 
 
-class _PartServer(uvicorn.Server):
-    """Leaves the signals to the house, which stops all parts in order."""
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
-
-
 @contextlib.asynccontextmanager
-async def served(app: Any, name: str) -> AsyncIterator[str]:
-    """Serve the ASGI app for the length of the block; yields its URL. Raises LocalServerError if it does not start."""
-    config = uvicorn.Config(app, log_config=None, access_log=False, lifespan="on", timeout_graceful_shutdown=2)
-    server = _PartServer(config)
+async def served(app: ASGIApp, name: str) -> AsyncIterator[str]:
+    """Serve the app for the length of the block; yields its URL. Raises LocalServerError if it does not start."""
+    config = uvicorn.Config(
+        app, log_config=None, access_log=False, lifespan="on", ws="none", timeout_graceful_shutdown=2
+    )
+    config.load()
+    server = uvicorn.Server(config)
+    server.lifespan = config.lifespan_class(config)
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
-        listener.set_inheritable(False)
-        running = asyncio.create_task(server.serve(sockets=[listener]), name=f"house: {name}")
+        # Not Server.serve(): it takes the signals over, which the house needs to stop all parts in order.
+        await server.startup(sockets=[listener])
+        if server.should_exit:
+            raise LocalServerError(f"the {name} did not start; the lines above say why")
         try:
-            while not server.started:
-                if running.done():
-                    running.result()
-                    raise LocalServerError(f"the {name} did not start; the lines above say why")
-                await asyncio.sleep(0.005)
             yield f"http://127.0.0.1:{listener.getsockname()[1]}"
         finally:
-            server.should_exit = True
-            await running
+            await server.shutdown(sockets=[listener])
 
 
 def require_free_port(port: int) -> None:

@@ -19,16 +19,20 @@ _LOCK: Final = "house.lock"
 
 
 class HouseState(msgspec.Struct, frozen=True, kw_only=True):
-    """Where a running house is reached; an empty URL means that a part outside of it is used."""
+    """Where a running house is reached. Parts: service, 360dialog, chatwoot, supabase, redis, postgres.
+
+    A part that the variables replaced is missing from `urls`: the house knows nothing of its inside.
+    """
 
     pid: int
-    service_url: str
-    whatsapp_twin_url: str
-    chatwoot_twin_url: str
-    supabase_url: str
-    redis_url: str
-    database_url: str
+    urls: dict[str, str]
     ops_token: str
+
+    def url(self, part: str) -> str:
+        """Raises LocalServerError for a part that the variables replaced."""
+        if part not in self.urls:
+            raise LocalServerError(f"the running platform uses a {part} of its own variables, not the local one")
+        return self.urls[part]
 
 
 class HouseSecrets(msgspec.Struct, frozen=True, kw_only=True):
