@@ -1,0 +1,179 @@
+"""The graph of a turn: router ∥ extraction → policy → conversation → crm. Nodes propose and write nothing."""
+
+from typing import Any
+
+import msgspec
+from langgraph.checkpoint.base import BaseCheckpointSaver
+from langgraph.errors import NodeTimeoutError
+from langgraph.graph import END, START, StateGraph
+from langgraph.graph.state import CompiledStateGraph
+from langgraph.runtime import Runtime
+from langgraph.types import RetryPolicy
+
+from app.agents import turn_view
+from app.agents.roles import AgentContext
+from app.agents.state import Extracted, GraphState, Json, Phrased, Proposal, Routing, TurnInput
+from app.recruiting import phrases, policy
+from app.recruiting.evidence import occurs
+from app.recruiting.intake import Decision, Situation
+from app.recruiting.interrupts import Noticed
+from app.recruiting.profile import Fact, is_valid
+
+Graph = CompiledStateGraph[GraphState, AgentContext, TurnInput, GraphState]
+# Seconds a node may take, retries included in the model tier's own budget (contracts/llm.md §3).
+ROUTER_SECONDS, EXTRACTION_SECONDS, POLICY_SECONDS, CONVERSATION_SECONDS, CRM_SECONDS = 15.0, 25.0, 5.0, 30.0, 15.0
+POLICY_VERSION = f"{policy.VERSION}+{phrases.version()}"
+
+
+def _transient(error: Exception) -> bool:
+    """Only what a second try may heal; a refused request or a bug fails the turn at once."""
+    return isinstance(error, TimeoutError | ConnectionError | NodeTimeoutError)
+
+
+_RETRY = RetryPolicy(max_attempts=2, initial_interval=0.2, jitter=False, retry_on=_transient)
+
+
+def _turn(state: GraphState) -> TurnInput:
+    conversation = state["conversation"]
+    if conversation is None:
+        raise ValueError("the turn's input was already answered; give the graph a new turn")
+    return TurnInput(
+        turn_id=state["turn_id"],
+        attempt=state["attempt"],
+        now=state["now"],
+        conversation=conversation,
+        inbound=state["inbound"],
+        notes=state["notes"],
+    )
+
+
+async def _route(state: GraphState, runtime: Runtime[AgentContext]) -> dict[str, Routing]:
+    return {"routing": await runtime.context.router.route(_turn(state))}
+
+
+async def _extract(state: GraphState, runtime: Runtime[AgentContext]) -> dict[str, Extracted]:
+    return {"extracted": await runtime.context.extraction.extract(_turn(state))}
+
+
+def proven(turn: TurnInput, extracted: Extracted) -> tuple[list[Fact], int]:
+    """Facts whose quote stands in the message they name and whose value has its field's type; and how many fell."""
+    texts = turn_view.evidence_texts(turn)
+    facts = msgspec.convert(extracted["facts"], list[Fact])
+    kept = [fact for fact in facts if is_valid(fact) and occurs(fact.quote, texts.get(fact.message_id, ""))]
+    return kept, len(facts) - len(kept)
+
+
+async def _decide(state: GraphState, runtime: Runtime[AgentContext]) -> dict[str, Json]:
+    turn, routing, extracted = _turn(state), state["routing"], state["extracted"]
+    if routing is None or extracted is None:
+        raise ValueError("policy ran before router and extraction")
+    found, rejected = proven(turn, extracted)
+    conversation = turn["conversation"]
+    decision = policy.decide(
+        Situation(
+            turn_id=turn["turn_id"],
+            now=turn["now"],
+            language=routing["language"],
+            intake=turn_view.intake(turn),
+            facts=turn_view.facts(turn),
+            consents=turn_view.standings(turn),
+            owner=conversation["owner"],
+            opted_out=conversation["opted_out"],
+            said=turn_view.said_now(turn),
+            unread=turn_view.unread_kinds(turn),
+            revoked=turn_view.revoked(turn),
+            noticed=msgspec.convert(routing["noticed"], list[Noticed]),
+            found=found,
+            vague=list(extracted["vague"]),
+            consent_text=runtime.context.phrasebook.consent_text(routing["language"]),
+        )
+    )
+    return {"decided": {"decision": msgspec.to_builtins(decision), "rejected": rejected}}
+
+
+def _decided(state: GraphState) -> tuple[str, Decision, int]:
+    routing, decided = state["routing"], state["decided"]
+    if routing is None or decided is None:
+        raise ValueError("the policy has not decided yet")
+    return routing["language"], msgspec.convert(decided["decision"], Decision), int(decided["rejected"])
+
+
+async def _phrase(state: GraphState, runtime: Runtime[AgentContext]) -> dict[str, Phrased]:
+    language, decision, _ = _decided(state)
+    return {"phrased": await runtime.context.conversation.phrase(_turn(state), language, decision)}
+
+
+async def _report(state: GraphState, runtime: Runtime[AgentContext]) -> dict[str, Any]:
+    """The last node: recruiters' part, then the proposal. The bulky input leaves the checkpoint with it."""
+    language, decision, rejected = _decided(state)
+    turn, phrased = _turn(state), state["phrased"]
+    if phrased is None:
+        raise ValueError("crm ran before conversation")
+    crm = await runtime.context.crm.report(turn, language, decision)
+    logs = (state["routing"], state["extracted"], phrased, crm)
+    handoff = decision.handoff
+    proposal = Proposal(
+        replies=phrased["replies"],
+        facts=[msgspec.to_builtins(fact) for fact in decision.facts],
+        retract=decision.retract,
+        consents=[msgspec.to_builtins(consent) for consent in decision.consents],
+        intake=msgspec.to_builtins(decision.intake),
+        language=language,
+        opted_out=decision.opted_out,
+        handoff={"reason": handoff.reason, "urgency": handoff.urgency, "text": handoff.text} if handoff else None,
+        stage=decision.stage,
+        crm={"note": crm["note"], "labels": crm["labels"], "attributes": crm["attributes"]},
+        rejected_facts=rejected,
+        decision=_log(logs, rejected),
+    )
+    return {
+        "proposal": proposal,
+        "answered": [str(message["message_id"]) for message in state["inbound"]],
+        "conversation": None,
+        "inbound": [],
+        "notes": [],
+        "routing": None,
+        "extracted": None,
+        "decided": None,
+        "phrased": None,
+    }
+
+
+def _log(parts: tuple[Any, ...], rejected: int) -> Json:
+    """The decision log's row: who thought, with which versions, at what cost. No text of the candidate."""
+    routing, extracted, phrased, crm = parts
+    sums = dict.fromkeys(("input_tokens", "output_tokens"), 0) | {"cost_usd": 0.0}
+    for part in parts:
+        for name in sums:
+            sums[name] += part["decision"].get(name, 0)
+    return {
+        "router": {
+            "language": routing["language"],
+            "intents": sorted({noticed["intent"] for noticed in routing["noticed"]}),
+            **{k: v for k, v in routing["decision"].items() if k not in sums},
+        },
+        "tier": phrased["tier"],
+        "tiers": {"router": routing["tier"], "extraction": extracted["tier"], "crm": crm["tier"]},
+        "model": phrased["decision"].get("model"),
+        "prompt_version": phrased["decision"].get("prompt_version"),
+        "policy_version": POLICY_VERSION,
+        "rejected_facts": rejected,
+        **sums,
+    }
+
+
+def build_graph(checkpointer: BaseCheckpointSaver[str] | None = None) -> Graph:
+    """Compile the graph; without a checkpointer it thinks but cannot be resumed."""
+    graph = StateGraph(GraphState, context_schema=AgentContext, input_schema=TurnInput)
+    graph.add_node("router", _route, timeout=ROUTER_SECONDS, retry_policy=_RETRY)
+    graph.add_node("extraction", _extract, timeout=EXTRACTION_SECONDS, retry_policy=_RETRY)
+    graph.add_node("policy", _decide, timeout=POLICY_SECONDS)
+    graph.add_node("conversation", _phrase, timeout=CONVERSATION_SECONDS, retry_policy=_RETRY)
+    graph.add_node("crm", _report, timeout=CRM_SECONDS, retry_policy=_RETRY)
+    graph.add_edge(START, "router")
+    graph.add_edge(START, "extraction")
+    graph.add_edge(["router", "extraction"], "policy")
+    graph.add_edge("policy", "conversation")
+    graph.add_edge("conversation", "crm")
+    graph.add_edge("crm", END)
+    return graph.compile(checkpointer=checkpointer)

@@ -1,0 +1,44 @@
+"""Guided extraction: typed readers of the answer to the question that was asked, and of what is volunteered."""
+
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from app.agents import turn_view
+from app.agents.guided.router import TIER
+from app.agents.state import Extracted, TurnInput
+from app.recruiting.answers.reading import read_turn
+from app.recruiting.interrupts import Intent, in_text
+from app.recruiting.lexicon import LANGUAGES
+
+_NO_ANSWER = frozenset(
+    {
+        Intent.STOP, Intent.HUMAN, Intent.DELETE, Intent.ABOUT_ME, Intent.BOT, Intent.DANGER, Intent.MINOR,
+        Intent.COMPLAINT, Intent.ADJUSTMENT, Intent.SKIP,
+    }
+)  # fmt: skip
+
+
+class GuidedExtraction:
+    """Reads the words of this turn; before consent also the earlier ones, in case it is given now."""
+
+    def __init__(self, zone: ZoneInfo) -> None:
+        self._zone = zone
+
+    async def extract(self, turn: TurnInput) -> Extracted:
+        """Facts of the turn, each with its message and quote."""
+        language = turn_view.language(turn)
+        language = language if language in LANGUAGES else "en"
+        intake = turn_view.intake(turn)
+        asked = intake.asked.field if intake.asked and intake.stage == "profile" else ""
+        messages = turn_view.said_now(turn)
+        if not turn_view.consented(turn):
+            messages = [*turn_view.said_before(turn), *messages]
+        passed = {m.message_id for m in messages if asked and self._is_no_answer(m.text, language)}
+        reading = read_turn(messages, asked, language, self._zone, passed=frozenset(passed))
+        return Extracted(facts=msgspec.to_builtins(reading.facts), vague=reading.vague, tier=TIER, decision={})
+
+    @staticmethod
+    def _is_no_answer(text: str, language: str) -> bool:
+        intents = dict(in_text(text, language))
+        return bool(_NO_ANSWER & intents.keys())

@@ -1,0 +1,58 @@
+"""From when a person can work, resolved against the day of the message and read back with the month's name."""
+
+import datetime as dt
+from zoneinfo import ZoneInfo
+
+from app.recruiting.answers.dates import DateFound, find_dates
+from app.recruiting.lexicon import in_order
+from app.recruiting.patterns import search
+from app.recruiting.profile import Field
+from app.recruiting.said import Found, Said
+from app.recruiting.text import Text, read
+
+
+def _found(date: DateFound, confidence: float) -> Found:
+    value: dict[str, object] = {"from": date.day.isoformat()}
+    if date.immediate:
+        value["immediate"] = True
+    if date.precision != "day":
+        value["precision"] = date.precision
+    return Found(field=Field.AVAILABILITY, value=value, quote=date.quote, confidence=confidence)
+
+
+def written_on(said: Said, zone: ZoneInfo) -> dt.date:
+    """The calendar day of a message where the work is."""
+    return dt.datetime.fromtimestamp(said.at, zone).date()
+
+
+def _immediately(text: Text, today: dt.date, language: str) -> DateFound | None:
+    for words in in_order(language):
+        for clause in text.clauses:
+            if match := search(words.patterns["date_now"], clause.folded):
+                return DateFound(today, clause.quote(match.start(), match.end() - 1), immediate=True)
+    return None
+
+
+def read_availability(said: Said, language: str, zone: ZoneInfo, *, asked: bool) -> Found | None:
+    """A first day. Unasked, only a date that cannot be anything else and stands in no question."""
+    text, today = read(said.text), written_on(said, zone)
+    if text.asks and not asked:
+        return None
+    dates = [date for date in find_dates(text.clauses, today, language) if asked or date.certain]
+    if dates:
+        return _found(dates[0], 0.95 if asked else 0.8)
+    now = _immediately(text, today, language)
+    return _found(now, 0.95 if asked else 0.85) if now else None
+
+
+def in_one_month(said: Said, zone: ZoneInfo) -> Found:
+    """The tapped button "In 1 month"."""
+    today = written_on(said, zone)
+    year, month = (today.year + (today.month == 12), today.month % 12 + 1)
+    day = min(today.day, (dt.date(year + (month == 12), month % 12 + 1, 1) - dt.timedelta(days=1)).day)
+    return _found(DateFound(dt.date(year, month, day), said.text), 1.0)
+
+
+def at_once(said: Said, zone: ZoneInfo) -> Found:
+    """The tapped button "Now"."""
+    return _found(DateFound(written_on(said, zone), said.text, immediate=True), 1.0)

@@ -1,0 +1,75 @@
+"""Driving categories and working certificates. Held or not; the document itself is a recruiter's matter."""
+
+import re
+
+from app.recruiting.answers.clauses import negated_before, says
+from app.recruiting.lexicon import in_order
+from app.recruiting.patterns import search
+from app.recruiting.profile import NO_LICENCE, Field
+from app.recruiting.said import Found
+from app.recruiting.text import Clause, Text
+
+# Longest first. Cyrillic capitals that look like the Latin ones are accepted: "категорія В, С".
+_CATEGORY = re.compile(r"(?<![\w+])(C1\+?E|D1\+?E|[BCDВС]\s?\+\s?[EЕ]|[BCDВС][EЕ]|C1|D1|AM|[ABCDTВСА])(?![\w+])")
+_LATIN = str.maketrans({"В": "B", "С": "C", "А": "A", "Е": "E"})
+_CERTIFICATES = {
+    "VCA": re.compile(r"(?<![^ ])b?vca(?![^ ])"),
+    "ADR": re.compile(r"(?<![^ ])adr(?![^ ])"),
+    "code95": re.compile(r"(?<![^ ])(?:code ?95|kod ?95|код ?95)(?![^ ])"),
+}
+_SHORT = 4  # words: in such an answer "b" or "be" is a category even in small letters
+
+
+def _found(type_: str, quote: str, confidence: float) -> Found:
+    return Found(field=f"{Field.LICENCES}.{type_}", value={"type": type_}, quote=quote, confidence=confidence)
+
+
+def _categories(clause: Clause, language: str, *, loose: bool) -> dict[str, Found]:
+    begin, stop = clause.words[0].start, clause.words[-1].end
+    part = clause.source[begin:stop]
+    found = {}
+    for match in _CATEGORY.finditer(part.upper() if loose else part):
+        folded_start = len(clause.folded) - len(
+            " ".join(w.folded for w in clause.words if w.start >= begin + match.start())
+        )
+        if negated_before(clause, folded_start, language):
+            continue
+        type_ = re.sub(r"[\s+]", "", match[1]).translate(_LATIN)
+        found[type_] = _found(type_, part[match.start() : match.end()], 0.95)
+    return found
+
+
+def _certificates(clause: Clause, language: str) -> dict[str, Found]:
+    found = {}
+    for type_, pattern in _CERTIFICATES.items():
+        if (match := pattern.search(clause.folded)) and not negated_before(clause, match.start(), language):
+            found[type_] = _found(type_, clause.quote(match.start(), match.end()), 0.95)
+    for words in in_order(language):
+        match = search(words.patterns["forklift"], clause.folded)
+        if match and not negated_before(clause, match.start(), language):
+            found["forklift"] = _found("forklift", clause.quote(match.start(), match.end() - 1), 0.9)
+            break
+    return found
+
+
+def held(text: Text, language: str, *, asked: bool) -> list[Found]:
+    """Licences named. Unasked, a category only in a clause that speaks of a licence, a forklift only with its paper."""
+    found: dict[str, Found] = {}
+    about = [says(clause, "licence", language) for clause in text.clauses]
+    for clause, speaks in zip(text.clauses, about, strict=True):
+        if asked or any(about):
+            found |= _categories(clause, language, loose=asked and len(text.words) <= _SHORT)
+        certificates = _certificates(clause, language)
+        if not (asked or speaks):
+            certificates.pop("forklift", None)  # "I want forklift work" holds no certificate
+        found |= certificates
+    return list(found.values())
+
+
+def none_held(text: Text, language: str) -> Found | None:
+    """Reads "No licence", in the words used."""
+    for words in in_order(language):
+        for clause in text.clauses:
+            if match := search(words.patterns["none"], clause.folded):
+                return _found(NO_LICENCE, clause.quote(match.start(), match.end() - 1), 0.9)
+    return None

@@ -1,0 +1,135 @@
+"""A person's name, as they write it. Never taken from a nationality, a job or a language."""
+
+import functools
+import re
+
+from babel import Locale
+
+from app.recruiting.answers.clauses import lead_in, up_to_stop_word
+from app.recruiting.language_names import mentioned
+from app.recruiting.lexicon import LANGUAGES, in_order, lexicon
+from app.recruiting.patterns import captured, search
+from app.recruiting.profile import Field
+from app.recruiting.said import Found
+from app.recruiting.text import Clause, Text, Word, fold, read
+
+MAX_LENGTH = 120
+_MAX_WORDS = 6
+_PARTICLES = frozenset(
+    [
+        "de",
+        "van",
+        "der",
+        "den",
+        "het",
+        "ter",
+        "ten",
+        "von",
+        "zu",
+        "zum",
+        "zur",
+        "el",
+        "la",
+        "los",
+        "las",
+        "del",
+        "da",
+        "do",
+        "dos",
+        "di",
+        "le",
+        "du",
+        "al",
+        "bin",
+        "ibn",
+        "abu",
+        "abd",
+        "bint",
+        "y",
+        "e",
+        "i",
+        "o",
+        "san",
+    ]
+)
+_NOT_A_NAME = re.compile(r"[\d@/\\<>{}\[\]#$%^*_=+|~]")
+
+
+@functools.cache
+def _country_stems() -> frozenset[str]:
+    """First five letters of every country's name: "I'm Syrian" names no one. Shorter stems would hide names."""
+    stems = set()
+    for code in LANGUAGES:
+        for territory, name in Locale(code).territories.items():
+            if len(territory) == 2 and len(folded := fold(name.split()[0])) >= 5:
+                stems.add(folded[:5])
+    return frozenset(stems)
+
+
+@functools.cache
+def _everyday() -> frozenset[str]:
+    words: set[str] = set()
+    for code in LANGUAGES:
+        words |= lexicon(code).common
+    return frozenset(words - _PARTICLES)
+
+
+def _plausible(words: tuple[Word, ...], source: str) -> bool:
+    if not words or len(words) > _MAX_WORDS:
+        return False
+    whole = source[words[0].start : words[-1].end]
+    if len(whole) > MAX_LENGTH or _NOT_A_NAME.search(whole) or not any(c.isalpha() for c in whole):
+        return False
+    if any(word.folded in _everyday() for word in words) or all(word.folded in _PARTICLES for word in words):
+        return False
+    return next(mentioned(read(whole)), None) is None
+
+
+def _found(words: tuple[Word, ...], source: str, confidence: float) -> Found:
+    quote = source[words[0].start : words[-1].end]
+    return Found(field=Field.NAME, value={"display": quote}, quote=quote, confidence=confidence)
+
+
+def _rest(clause: Clause, section: str, language: str) -> tuple[Word, ...] | None:
+    for words in in_order(language):
+        match = search(words.patterns[section], clause.folded)
+        if match and (span := captured(match, "rest")):
+            return up_to_stop_word(clause.tail(span[0]), words)
+    return None
+
+
+def _is_proper(word: Word, source: str) -> bool:
+    """Written as a name: a capital letter, or a script that has none (Arabic)."""
+    first = source[word.start]
+    return first.isupper() or (first.isalpha() and first.lower() == first.upper())
+
+
+def volunteered(text: Text, language: str) -> Found | None:
+    """A name the person introduces themselves with. "I'm Anna" counts, "I'm Polish" and "ich bin Fahrer" do not."""
+    for clause in text.clauses:
+        words = _rest(clause, "name", language)
+        if words and _plausible(words, clause.source):
+            return _found(words, clause.source, 0.95)
+    for clause in text.clauses[:2]:
+        words = _rest(clause, "name_weak", language)
+        if (
+            words
+            and len(words) <= 4
+            and _plausible(words, clause.source)
+            and all(_is_proper(w, clause.source) or w.folded in _PARTICLES for w in words)
+            and words[0].folded[:5] not in _country_stems()
+            and not any(search(lex.patterns["roles"], words[0].folded) for lex in in_order(language))
+        ):
+            return _found(words, clause.source, 0.85)
+    return None
+
+
+def answered(text: Text, language: str) -> Found | None:
+    """The answer to "what is your name": introduced, or simply the name."""
+    if found := volunteered(text, language):
+        return found
+    for clause in text.clauses:
+        words = _rest(clause, "name_weak", language) or lead_in(clause, "greeting", language)
+        if words and _plausible(words, clause.source):
+            return _found(words, clause.source, 0.95)
+    return None

@@ -1,0 +1,122 @@
+"""The town a person lives in. Countries are not asked and not kept: where someone is from is not our business."""
+
+import functools
+import re
+
+from babel import Locale
+
+from app.recruiting.answers.clauses import lead_in, rest_of, up_to_stop_word
+from app.recruiting.lexicon import LANGUAGES, lexicon
+from app.recruiting.profile import Field
+from app.recruiting.said import Found, Said
+from app.recruiting.text import Text, Word, fold
+
+_MAX_WORDS = 5
+_NOT_A_PLACE = re.compile(r"[@/\\<>{}\[\]#$%^*_=+|~]")
+_COORDINATE_DIGITS = 2  # about a kilometre: enough for travel time, no home address
+
+
+@functools.cache
+def _countries() -> frozenset[str]:
+    names = set()
+    for code in LANGUAGES:
+        for territory, name in Locale(code).territories.items():
+            if len(territory) == 2 and territory not in {"LU", "MC", "SG", "SM", "DJ", "GI"}:  # towns of that name
+                names.add(" ".join(fold(part) for part in name.split()))
+    return frozenset(names)
+
+
+@functools.cache
+def _calendar() -> frozenset[str]:
+    names = set()
+    for code in LANGUAGES:
+        locale = Locale(code)
+        for table in (locale.months, locale.days):
+            for context in table.values():
+                names |= {fold(name) for name in context["wide"].values()}
+    return frozenset(names)
+
+
+def _trim(words: tuple[Word, ...]) -> tuple[Word, ...]:
+    """Without postcode parts at the edges: they are not asked for."""
+    while words and any(c.isdigit() for c in words[0].folded):
+        words = words[1:]
+        if words and len(words[0].folded) == 2 and len(words) > 1:  # Dutch postcode letters
+            words = words[1:]
+    while words and any(c.isdigit() for c in words[-1].folded):
+        words = words[:-1]
+    return words
+
+
+def _found(words: tuple[Word, ...], source: str, confidence: float) -> Found | None:
+    words = _trim(words)
+    if not words or len(words) > _MAX_WORDS:
+        return None
+    quote = source[words[0].start : words[-1].end]
+    folded = " ".join(word.folded for word in words)
+    if _NOT_A_PLACE.search(quote) or folded in _countries() or words[0].folded in _calendar() or len(folded) < 2:
+        return None
+    return Found(field=Field.CITY, value={"city": quote}, quote=quote, confidence=confidence)
+
+
+def _is_everyday(words: tuple[Word, ...]) -> bool:
+    known = frozenset().union(*(lexicon(code).common for code in LANGUAGES))
+    return all(word.folded in known for word in words)
+
+
+def volunteered(text: Text, language: str) -> Found | None:
+    """Reads "I live in Utrecht" in any spelling; "from Utrecht" only when written as a name and not a country or day."""
+    for clause in text.clauses:
+        if (strong := rest_of(clause, "city", language)) is not None:
+            words = up_to_stop_word(*strong)
+            if not _is_everyday(words) and (found := _found(words, clause.source, 0.9)):
+                return found
+    for clause in text.clauses:
+        if (weak := rest_of(clause, "city_weak", language)) is not None:
+            words = up_to_stop_word(*weak)[:4]
+            proper = [w for w in words if clause.source[w.start].isupper()]
+            if (
+                words
+                and words[0] in proper
+                and not _is_everyday(words)
+                and (found := _found(words, clause.source, 0.8))
+            ):
+                return found
+    return None
+
+
+def answered(text: Text, language: str) -> Found | None:
+    """The answer to "where do you live": with or without "I live in"."""
+    if found := volunteered(text, language):
+        return found
+    for clause in text.clauses:
+        cut = rest_of(clause, "city_weak", language) or rest_of(clause, "city_lead", language)
+        words = cut[0] if cut else lead_in(clause, "greeting", language)
+        if words and not _is_everyday(words) and (found := _found(words, clause.source, 0.9)):
+            return found
+    return None
+
+
+def shared(said: Said) -> Found | None:
+    """A shared place that names its town in the address or name; a bare pin tells no town."""
+    place = said.location
+    if place is None or not said.text:
+        return None
+    parts = [part.strip() for part in said.text.split(",") if part.strip()]
+    towns = [part for part in reversed(parts) if fold(part) not in _countries()]
+    if not towns:
+        return None
+    town = _town(towns[0])
+    value: dict[str, object] = {
+        "city": town,
+        "latitude": round(place.latitude, _COORDINATE_DIGITS),
+        "longitude": round(place.longitude, _COORDINATE_DIGITS),
+    }
+    return Found(field=Field.CITY, value=value, quote=town, confidence=0.8)
+
+
+def _town(part: str) -> str:
+    """Reads "3511 AB Utrecht" without its postcode."""
+    words = Text(part).words
+    kept = _trim(words)
+    return part[kept[0].start : kept[-1].end] if kept else part

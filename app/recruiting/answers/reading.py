@@ -1,0 +1,133 @@
+"""All readers on one message: what it volunteers, and what it answers to the question that was asked."""
+
+from collections.abc import Sequence
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from app.recruiting.answers import availability, licences, names, places, roles, tongues
+from app.recruiting.answers.clauses import says
+from app.recruiting.messages import Kind
+from app.recruiting.profile import LEVELS, NO_LICENCE, Fact, Field, part
+from app.recruiting.said import READABLE, Found, Said, as_fact
+from app.recruiting.text import Text, read
+
+CHOICE_PREFIX = "v1:intake:"
+
+
+class Reading(msgspec.Struct, kw_only=True):
+    """Facts with their messages, and fields whose answer was too vague to keep ("soon", "anything")."""
+
+    facts: list[Fact] = []
+    vague: list[str] = []
+
+
+def _own_words(said: Said, language: str) -> Text:
+    """The message without clauses about health, belief and the like: those are not extracted."""
+    text = read(said.text)
+    kept = tuple(clause for clause in text.clauses if not says(clause, "sensitive", language))
+    return text if len(kept) == len(text.clauses) else text.only(kept)
+
+
+def _tapped(said: Said, zone: ZoneInfo) -> list[Found]:
+    """A tapped button or row; ids are `v1:intake:<field>:<value>`. Old taps still mean their field."""
+    field, _, value = said.choice_id.removeprefix(CHOICE_PREFIX).partition(":")
+    if field == Field.AVAILABILITY and value == "now":
+        return [availability.at_once(said, zone)]
+    if field == Field.AVAILABILITY and value == "month":
+        return [availability.in_one_month(said, zone)]
+    if field.startswith("level.") and value not in {"", "unsure"}:
+        return [Found(field=f"{LEVELS}.{part(field)}", value={"level": value}, quote=said.text)]
+    if field == Field.LICENCES and value not in {"", "other"}:
+        return [Found(field=f"{Field.LICENCES}.{value}", value={"type": value}, quote=said.text)]
+    return []
+
+
+def volunteered(said: Said, language: str, zone: ZoneInfo) -> list[Found]:
+    """What a message says without being asked; only what is certain."""
+    text = _own_words(said, language)
+    found: list[Found] = list(tongues.spoken(text, language, asked=False))
+    found += licences.held(text, language, asked=False)
+    single = (
+        names.volunteered(text, language),
+        places.shared(said) if said.kind is Kind.LOCATION else places.volunteered(text, language),
+        roles.volunteered(text, language),
+        availability.read_availability(said, language, zone, asked=False),
+    )
+    return [*found, *(one for one in single if one is not None)]
+
+
+def answered(said: Said, asked: str, language: str, zone: ZoneInfo) -> list[Found]:
+    """What a message answers to the open question."""
+    text = _own_words(said, language)
+    one: Found | None = None
+    match asked:
+        case Field.NAME:
+            one = names.answered(text, language)
+        case Field.CITY:
+            one = places.shared(said) if said.kind is Kind.LOCATION else places.answered(text, language)
+        case Field.ROLE:
+            one = roles.anything(text, language) or roles.answered(text, language)
+        case Field.AVAILABILITY:
+            one = availability.read_availability(said, language, zone, asked=True)
+        case Field.LANGUAGES:
+            return tongues.spoken(text, language, asked=True)
+        case Field.LICENCES:
+            if found := licences.held(text, language, asked=True):
+                return found
+            one = licences.none_held(text, language)
+        case _ if asked.startswith("level."):
+            one = tongues.level_answered(text, language, part(asked))
+    return [one] if one is not None else []
+
+
+def _vague(said: Said, asked: str, language: str) -> bool:
+    text = read(said.text)
+    sections = ("soon", "unsure", "other") if asked == Field.AVAILABILITY else ("unsure",)
+    return any(says(clause, section, language) for clause in text.clauses for section in sections)
+
+
+def _small_talk(said: Said, language: str) -> bool:
+    """Greetings, thanks, yes and no answer no open question."""
+    whole = read(said.text).whole
+    return any(says(whole, section, language) for section in ("greeting", "thanks", "yes", "no", "skip"))
+
+
+def read_turn(
+    messages: Sequence[Said], asked: str, language: str, zone: ZoneInfo, *, passed: frozenset[str] = frozenset()
+) -> Reading:
+    """Facts of several messages in order; a later one wins its field.
+
+    `passed` are ids of messages that are no answer (questions, requests): they may volunteer, never answer.
+    """
+    facts: dict[str, Fact] = {}
+    vague: list[str] = []
+    for said in messages:
+        if said.choice_id.startswith(CHOICE_PREFIX):
+            found = _tapped(said, zone)
+        elif said.kind in READABLE or said.kind in {Kind.LOCATION, Kind.CHOICE}:
+            found = volunteered(said, language, zone)
+        else:
+            continue
+        facts |= {one.field: as_fact(one, said) for one in found}
+    if asked and not any(fact.field == asked for fact in facts.values()):
+        for said in messages:
+            if said.choice_id.startswith(CHOICE_PREFIX) or said.message_id in passed or not said.text.strip():
+                continue
+            if asked != Field.LICENCES and _small_talk(said, language):
+                continue
+            found = answered(said, asked, language, zone)
+            if found:
+                facts |= {one.field: as_fact(one, said) for one in found}
+                if asked not in {Field.LANGUAGES, Field.LICENCES}:
+                    break
+            elif _vague(said, asked, language):
+                vague.append(asked)
+    _drop_contradicting_none(facts)
+    return Reading(facts=list(facts.values()), vague=sorted(set(vague)))
+
+
+def _drop_contradicting_none(facts: dict[str, Fact]) -> None:
+    none = f"{Field.LICENCES}.{NO_LICENCE}"
+    if none in facts and any(f.startswith(f"{Field.LICENCES}.") and f != none for f in facts):
+        del facts[none]

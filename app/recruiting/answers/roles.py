@@ -1,0 +1,73 @@
+"""The work a person wants, in their own words."""
+
+from app.recruiting.answers.clauses import lead_in, rest_of, says, up_to_stop_word
+from app.recruiting.lexicon import LANGUAGES, in_order, lexicon
+from app.recruiting.patterns import search
+from app.recruiting.profile import Field
+from app.recruiting.said import Found
+from app.recruiting.text import Clause, Text, Word
+
+_MAX_LENGTH = 80
+_MAX_WORDS = 10
+
+
+def _found(words: tuple[Word, ...], source: str, confidence: float) -> Found | None:
+    if not words or len(words) > _MAX_WORDS:
+        return None
+    quote = source[words[0].start : words[-1].end]
+    if len(quote) > _MAX_LENGTH or not any(c.isalpha() for c in quote):
+        return None
+    return Found(field=Field.ROLE, value={"title": quote}, quote=quote, confidence=confidence)
+
+
+def _everyday(words: tuple[Word, ...]) -> bool:
+    known = frozenset().union(*(lexicon(code).common for code in LANGUAGES))
+    return all(word.folded in known for word in words)
+
+
+def volunteered(text: Text, language: str) -> Found | None:
+    """Reads "I want to work as a driver", or a short clause that is a well-known job."""
+    for clause in text.clauses:
+        if (cut := rest_of(clause, "role", language)) is not None:
+            words = up_to_stop_word(*cut)
+            if words and not _everyday(words) and (found := _found(words, clause.source, 0.9)):
+                return found
+    for clause in text.clauses:
+        if found := _known_job(clause, language):
+            return found
+    return None
+
+
+def _known_job(clause: Clause, language: str) -> Found | None:
+    for words in in_order(language):
+        match = search(words.patterns["roles"], clause.folded)
+        if (
+            match
+            and len(clause.words) <= match.group().strip().count(" ") + 2
+            and not says(clause, "licence", language)
+        ):
+            quote = clause.quote(match.start(), match.end() - 1)
+            return Found(field=Field.ROLE, value={"title": quote}, quote=quote, confidence=0.8)
+    return None
+
+
+def anything(text: Text, language: str) -> Found | None:
+    """Reads "Any job": open to everything, in the words used."""
+    for words in in_order(language):
+        for clause in text.clauses:
+            if match := search(words.patterns["anything"], clause.folded):
+                quote = clause.quote(match.start(), match.end() - 1)
+                return Found(field=Field.ROLE, value={"title": quote, "open": True}, quote=quote, confidence=0.9)
+    return None
+
+
+def answered(text: Text, language: str) -> Found | None:
+    """The answer to "which work are you looking for"; the first clause that is more than small talk."""
+    if found := volunteered(text, language):
+        return found
+    for clause in text.clauses:
+        cut = rest_of(clause, "role_lead", language)
+        words = up_to_stop_word(*cut) if cut else lead_in(clause, "greeting", language)
+        if words and not _everyday(words) and (found := _found(words, clause.source, 0.85)):
+            return found
+    return None

@@ -1,0 +1,73 @@
+"""Languages a person speaks and how well, on the European scale (CEFR)."""
+
+import re
+
+from app.recruiting.answers.clauses import negated_before, says
+from app.recruiting.language_names import mentioned
+from app.recruiting.lexicon import in_order
+from app.recruiting.profile import LEVELS, Field
+from app.recruiting.said import Found
+from app.recruiting.text import Clause, Text
+
+_CEFR = re.compile(r"(?<![^ ])([abcавс][12])(?![^ ])")  # also typed with Cyrillic letters
+_LATIN = str.maketrans("авс", "abc")
+
+
+def _level_in(clause: Clause, start: int, end: int, language: str) -> tuple[str, int, int] | None:
+    """Level named in a stretch of the folded clause."""
+    if match := _CEFR.search(clause.folded[:end], start):
+        return match[1].translate(_LATIN).upper(), match.start(), match.end()
+    for words in in_order(language):
+        match = words.patterns["native"].search(clause.folded[:end] + " ", start)
+        if match:
+            return "native", match.start(), match.end() - 1
+    return None
+
+
+def spoken(text: Text, language: str, *, asked: bool) -> list[Found]:
+    """Languages and the levels beside them. Unasked, only in a clause about speaking or with a level."""
+    names = list(mentioned(text))
+    whole_speaks = any(says(clause, "speak", language) for clause in text.clauses)
+    found: dict[str, Found] = {}
+    for index, (clause, start, end, code) in enumerate(names):
+        same = index + 1 < len(names) and names[index + 1][0] is clause
+        level = _level_near(clause, (start, end, names[index + 1][1] if same else len(clause.folded)), language, names)
+        if not (asked or level or whole_speaks) or says(clause, "learn", language):
+            continue
+        if says(clause, "licence", language) or negated_before(clause, start, language):
+            continue
+        quote = clause.quote(start, end)
+        found[f"{Field.LANGUAGES}.{code}"] = Found(
+            field=f"{Field.LANGUAGES}.{code}", value={"language": code}, quote=quote, confidence=0.95 if asked else 0.85
+        )
+        if level:
+            value, begin, stop = level
+            words = clause.quote(min(start, begin), max(end, stop))
+            found[f"{LEVELS}.{code}"] = Found(
+                field=f"{LEVELS}.{code}", value={"level": value}, quote=words, confidence=0.95
+            )
+    return list(found.values())
+
+
+def _level_near(
+    clause: Clause, at: tuple[int, int, int], language: str, names: list[tuple[Clause, int, int, str]]
+) -> tuple[str, int, int] | None:
+    """The level after the name up to the next name ("Dutch B2, English C1"), else just before it ("B2 Dutch")."""
+    start, end, until = at
+    if level := _level_in(clause, end, until, language):
+        return level
+    previous = max((e for c, _, e, _ in names if c is clause and e <= start), default=0)
+    if previous:
+        return None
+    before = _level_in(clause, 0, start, language)
+    return before if before and start - before[2] <= 4 else None  # "B2 in Dutch": one short word between
+
+
+def level_answered(text: Text, language: str, code: str) -> Found | None:
+    """The answer to "how well do you speak X": a level or "native"; praise such as "fluent" is no level."""
+    for clause in text.clauses:
+        if level := _level_in(clause, 0, len(clause.folded), language):
+            value, start, end = level
+            quote = clause.quote(start, end)
+            return Found(field=f"{LEVELS}.{code}", value={"level": value}, quote=quote, confidence=0.95)
+    return None

@@ -1,0 +1,130 @@
+"""A turn's decision in the making: what is said, asked, kept and taken back."""
+
+import uuid
+
+import msgspec
+
+from app.recruiting.intake import Asked, Decision, Handoff, Line, Question, Situation
+from app.recruiting.interrupts import Intent
+from app.recruiting.profile import LEVELS, NO_LICENCE, Fact, Field, kind, merge, part
+
+LIST_FIELDS = frozenset({Field.LANGUAGES, Field.LICENCES})
+
+
+class Draft:
+    """A decision in the making."""
+
+    def __init__(self, situation: Situation) -> None:
+        self.at = situation
+        self.intake = msgspec.structs.replace(
+            situation.intake,
+            skipped=list(situation.intake.skipped),
+            told=list(situation.intake.told),
+            last_at=situation.now,
+        )
+        self.decision = Decision(
+            intake=self.intake,
+            profile=list(situation.facts),
+            lines=[],
+            facts=[],
+            retract=[],
+            consents=[],
+            remarks=[],
+        )
+
+    def say(self, key: str, *, fields: list[str] | None = None, **params: str) -> None:
+        """Add a sentence; the same one only once."""
+        if all(line.key != key for line in self.decision.lines):
+            self.decision.lines.append(Line(key=key, params=params, fields=fields or []))
+
+    def ask(
+        self,
+        key: str,
+        field: str,
+        *,
+        choices: str = "",
+        attempts: int = 0,
+        probed: bool = False,
+        fields: list[str] | None = None,
+        params: dict[str, str] | None = None,
+    ) -> None:
+        """Put the one question of this turn."""
+        line = Line(key=key, params=params or {}, fields=fields or [])
+        self.decision.question = Question(line=line, choices=choices)
+        self.intake.asked = Asked(field=field, attempts=attempts, probed=probed)
+
+    def hand_over(self, reason: str, urgency: str, text: str) -> Decision:
+        """A person takes over; the assistant says so and falls silent."""
+        self.decision.lines = [Line(key=f"handoff_{reason}")]
+        self.decision.question = None
+        self.decision.handoff = Handoff(reason=reason, urgency=urgency, text=text)
+        self.intake.handed_over = reason
+        return self.decision
+
+    def keep(self, found: list[Fact]) -> list[Fact]:
+        """Facts that say something new, with ids; also what they replace of a list field."""
+        current = {fact.field: fact for fact in self.decision.profile}
+        new = [fact for fact in found if fact.field not in current or current[fact.field].value != fact.value]
+        new = [msgspec.structs.replace(fact, id=fact_id(self.at.turn_id, fact.field)) for fact in new]
+        for kind_ in {kind(fact.field) for fact in found} & LIST_FIELDS:
+            self._replace(kind_, {fact.field for fact in found})
+        stored = {fact.field: fact.id for fact in self.at.facts if fact.id}
+        self.decision.retract += [stored[fact.field] for fact in new if fact.field in stored]
+        self.decision.facts += new
+        self.decision.profile = merge(self.decision.profile, new)
+        return new
+
+    def confirm(self) -> None:
+        """The candidate agreed to the read-back: every fact stands again, confirmed, in the place of the old row."""
+        confirmed = [
+            msgspec.structs.replace(fact, confirmed=True, id=fact_id(self.at.turn_id, fact.field))
+            for fact in self.decision.profile
+        ]
+        self.decision.retract += [fact.id for fact in self.at.facts if fact.id]
+        self.decision.facts = confirmed
+        self.decision.profile = confirmed
+
+    def take_back(self) -> None:
+        """Facts whose message was revoked or edited lose their ground."""
+        for fact in list(self.decision.profile):
+            if fact.message_id in self.at.revoked:
+                self.drop(fact)
+
+    @property
+    def only_unread(self) -> bool:
+        """Nothing but things that were explained before: a second sticker gets no second sermon."""
+        return not self.at.said and not self.decision.lines and bool(self.at.unread)
+
+    @property
+    def moves_on(self) -> bool:
+        """Some message is more than a side question or remark."""
+        remarks = {Intent.BOT, Intent.ABOUT_ME, Intent.QUESTION, Intent.SENSITIVE}
+        ids = {noticed.message_id for noticed in self.at.noticed if noticed.intent in remarks}
+        return any(said.message_id not in ids for said in self.at.said)
+
+    def _replace(self, list_field: str, stated: set[str]) -> None:
+        """ "None" gives way to a licence and the other way round; a corrected list drops what it does not name."""
+        none = f"{Field.LICENCES}.{NO_LICENCE}"
+        for fact in list(self.decision.profile):
+            if kind(fact.field) != list_field or fact.field in stated:
+                continue
+            contradicted = none in stated or fact.field == none
+            if contradicted or self.intake.changing == list_field:
+                self.drop(fact)
+
+    def drop(self, fact: Fact) -> None:
+        """Retract a fact, and the level of a language that goes."""
+        gone = [fact] + [
+            f
+            for f in self.decision.profile
+            if f.field == f"{LEVELS}.{part(fact.field)}" and kind(fact.field) == Field.LANGUAGES
+        ]
+        self.decision.profile = [f for f in self.decision.profile if f not in gone]
+        self.decision.facts = [f for f in self.decision.facts if f not in gone]
+        stored = {fact.id for fact in self.at.facts}
+        self.decision.retract += [f.id for f in gone if f.id in stored]
+
+
+def fact_id(turn_id: str, field: str) -> str:
+    """The same turn makes the same facts, however often it runs."""
+    return str(uuid.uuid5(uuid.NAMESPACE_URL, f"fact:{turn_id}:{field}"))

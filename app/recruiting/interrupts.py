@@ -1,0 +1,165 @@
+"""What a person may say at any stage and be heard: STOP, a human, their data, danger."""
+
+from collections.abc import Iterable
+from enum import StrEnum
+
+import msgspec
+
+from app.recruiting.lexicon import in_order, lexicon
+from app.recruiting.messages import InboundMessage, Kind
+from app.recruiting.patterns import captured, search
+from app.recruiting.text import Clause, Text, read
+
+
+class Intent(StrEnum):
+    """What the router tells the policy. The first ones interrupt any stage."""
+
+    STOP = "stop"
+    START = "start"
+    HUMAN = "human"
+    DELETE = "delete"
+    ABOUT_ME = "about_me"
+    BOT = "bot"
+    DANGER = "danger"
+    MINOR = "minor"
+    COMPLAINT = "complaint"
+    SENSITIVE = "sensitive"
+    ADJUSTMENT = "adjustment"
+    QUESTION = "question"
+    CHANGE = "change"
+    SKIP = "skip"
+    THANKS = "thanks"
+    GREETING = "greeting"
+    YES = "yes"
+    NO = "no"
+    UNSURE = "unsure"
+
+
+class Noticed(msgspec.Struct, frozen=True, kw_only=True):
+    """An intent with the message it was seen in and the words that carry it."""
+
+    intent: Intent
+    message_id: str
+    quote: str = ""
+
+
+# "don't stop calling me" keeps the conversation; "do not delete my data" keeps the data.
+_NEGATABLE = {Intent.STOP, Intent.DELETE, Intent.HUMAN, Intent.START}
+_REACH = 2  # words before the match in which a negation turns it round
+ADULT = 18
+_PLAUSIBLE_MINOR = 10  # "I'm 5" is a count, not an age
+_ANYWHERE = (
+    Intent.STOP, Intent.HUMAN, Intent.DELETE, Intent.ABOUT_ME, Intent.BOT, Intent.DANGER, Intent.COMPLAINT,
+    Intent.SENSITIVE, Intent.ADJUSTMENT, Intent.CHANGE, Intent.SKIP, Intent.UNSURE,
+)  # fmt: skip
+_WHOLE = (Intent.START, Intent.THANKS, Intent.GREETING, Intent.YES, Intent.NO)
+_BUTTONS = {
+    "v1:intake:open:human": Intent.HUMAN,
+    "v1:intake:review:human": Intent.HUMAN,
+    "v1:intake:open:questions": Intent.QUESTION,
+    "v1:intake:review:change": Intent.CHANGE,
+    "v1:intake:review:correct": Intent.YES,
+    "v1:intake:consent:yes": Intent.YES,
+    "v1:intake:consent:no": Intent.NO,
+}
+
+
+def _negated(clause: Clause, start: int, code: str) -> bool:
+    before = clause.folded[:start].split()[-_REACH:]
+    pattern = lexicon(code).patterns["negation"]
+    return any(search(pattern, word) for word in before)
+
+
+def _anywhere(text: Text, intent: Intent, language: str) -> str | None:
+    """Quote of the intent, in whichever of the languages it is said."""
+    for words in in_order(language):
+        pattern = words.patterns[intent]
+        for clause in text.clauses:
+            for match in pattern.finditer(clause.folded + " "):
+                if intent not in _NEGATABLE or not _negated(clause, match.start(), words.code):
+                    return clause.quote(match.start(), match.end() - 1)
+    return None
+
+
+def _stop_word_inside(text: Text, clause_quote: str) -> bool:
+    """`I drive, stop, unload`: a bare STOP between other clauses is a story, not a command."""
+    middle = text.clauses[1:-1]
+    return len(text.clauses) > 2 and any(
+        clause.quote(0, len(clause.folded)) == clause_quote and " " not in clause.folded for clause in middle
+    )
+
+
+def _minor(text: Text, language: str) -> str | None:
+    for words in in_order(language):
+        for clause in text.clauses:
+            match = search(words.patterns["minor"], clause.folded)
+            number = captured(match, "number") if match else None
+            if match and number and _PLAUSIBLE_MINOR <= int(clause.folded[slice(*number)]) < ADULT:
+                return clause.quote(match.start(), match.end() - 1)
+    return None
+
+
+def _whole(text: Text, intent: Intent, language: str) -> bool:
+    for words in in_order(language):
+        if search(words.patterns[intent], text.whole.folded):
+            return True
+    return False
+
+
+def _first_clause(text: Text, intent: Intent, language: str) -> bool:
+    """`Yes, that is fine`: the answer stands alone before the first comma."""
+    own = lexicon(language).patterns[intent] if text.clauses else None
+    return own is not None and search(own, text.clauses[0].folded) is not None
+
+
+def in_text(original: str, language: str) -> list[tuple[Intent, str]]:
+    """Every intent in one message with its quote, most urgent first as listed in `Intent`."""
+    text = read(original)
+    found: dict[Intent, str] = {}
+    for intent in _ANYWHERE:
+        if (quote := _anywhere(text, intent, language)) is not None:
+            found[intent] = quote
+    if Intent.STOP in found and _stop_word_inside(text, found[Intent.STOP]):
+        del found[Intent.STOP]
+    if (quote := _minor(text, language)) is not None:
+        found[Intent.MINOR] = quote
+    for intent in _WHOLE:
+        if _whole(text, intent, language):
+            found[intent] = original.strip()
+    if not {Intent.YES, Intent.NO} & found.keys():
+        found |= {i: original.strip() for i in (Intent.YES, Intent.NO) if _first_clause(text, i, language)}
+    _settle_conflicts(found, text, language)
+    if text.asks and not {Intent.BOT, Intent.ABOUT_ME, Intent.HUMAN, Intent.DELETE} & found.keys():
+        found[Intent.QUESTION] = original.strip()
+    order = list(Intent)
+    return sorted(found.items(), key=lambda item: order.index(item[0]))
+
+
+def _settle_conflicts(found: dict[Intent, str], text: Text, language: str) -> None:
+    """One word can be yes in one language and no in another; the conversation's own language decides."""
+    if {Intent.YES, Intent.NO} <= found.keys():
+        own = lexicon(language)
+        drop = Intent.YES if search(own.patterns["no"], text.whole.folded) else Intent.NO
+        del found[drop]
+    if Intent.STOP in found:
+        found.pop(Intent.NO, None)
+        found.pop(Intent.CHANGE, None)
+    if Intent.DELETE in found or Intent.STOP in found:
+        found.pop(Intent.HUMAN, None)
+    if Intent.HUMAN in found and Intent.BOT in found and not text.asks:
+        del found[Intent.BOT]  # "I want a human, not a bot"
+
+
+def in_messages(messages: Iterable[InboundMessage], language: str) -> list[Noticed]:
+    """Intents of a turn's messages. A tapped button is its id's intent; its title is our own text and not read."""
+    noticed: list[Noticed] = []
+    for message in messages:
+        if message.kind is Kind.CHOICE and message.choice_id.startswith("v1:"):
+            if intent := _BUTTONS.get(message.choice_id):
+                noticed.append(Noticed(intent=intent, message_id=message.message_id, quote=message.text))
+        elif message.text and message.kind not in {Kind.REVOKE, Kind.CONTACTS, Kind.ORDER}:
+            noticed += [
+                Noticed(intent=intent, message_id=message.message_id, quote=quote)
+                for intent, quote in in_text(message.text, language)
+            ]
+    return noticed

@@ -1,0 +1,96 @@
+"""The words candidates use, per language: data files compiled to patterns once per process."""
+
+import functools
+import re
+import tomllib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from app.recruiting.patterns import compile_patterns, search
+from app.recruiting.text import Clause, Text, fold
+
+LANGUAGES = ("en", "nl")
+FOLDER = Path(__file__).with_name("lexicon")
+
+INTERRUPTS = (
+    "stop", "start", "human", "delete", "about_me", "bot", "danger", "complaint", "sensitive", "adjustment", "minor",
+)  # fmt: skip
+ANSWERS = (
+    "yes", "no", "unsure", "skip", "none", "greeting", "thanks", "anything", "soon", "other", "change", "native",
+)  # fmt: skip
+FACTS = (
+    "name", "name_weak", "city", "city_weak", "city_lead", "role", "role_lead", "speak", "negation", "learn", "licence",
+    "forklift", "roles",
+)  # fmt: skip
+DATES = (
+    "now", "tomorrow", "day_after_tomorrow", "next", "next_after", "in", "ago_after", "day", "week", "month", "begin",
+    "middle", "end", "until", "past",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Lexicon:
+    """One language. `patterns` holds every pattern section by name, `dates` folded word lists."""
+
+    code: str
+    patterns: Mapping[str, re.Pattern[str]]
+    dates: Mapping[str, tuple[str, ...]]
+    numbers: Mapping[str, int]
+    duals: Mapping[str, tuple[int, str]]
+    stop_words: frozenset[str]
+    common: frozenset[str]
+    hello: frozenset[str]
+
+
+def _folded(words: Iterable[str]) -> tuple[str, ...]:
+    """Each entry word by word, so that "tra nie" and "м'ясо" compare as messages do."""
+    return tuple(" ".join(fold(part) for part in entry.split()) for entry in words)
+
+
+def _load(code: str) -> Lexicon:
+    data: dict[str, Any] = tomllib.loads((FOLDER / f"{code}.toml").read_text(encoding="utf-8"))
+    patterns = {name: compile_patterns(data["interrupts"][name]) for name in INTERRUPTS}
+    patterns |= {name: compile_patterns(data["answers"][name]) for name in ANSWERS}
+    patterns |= {name: compile_patterns(data["facts"][name]) for name in FACTS}
+    patterns["ask_for"] = compile_patterns(data["language"]["ask_for"])
+    patterns["date_now"] = compile_patterns(data["dates"]["now"])
+    dates = data["dates"]
+    return Lexicon(
+        code=code,
+        patterns=patterns,
+        dates={name: _folded(dates[name]) for name in DATES if name != "now"},
+        numbers={fold(word): number for word, number in dates["numbers"].items()},
+        duals={fold(word): (number, unit) for word, (number, unit) in dates["duals"].items()},
+        stop_words=frozenset(_folded(data["facts"]["stop_words"])),
+        common=frozenset(_folded(data["language"]["common"])),
+        hello=frozenset(_folded(data["language"]["hello"])),
+    )
+
+
+@functools.cache
+def lexicon(code: str) -> Lexicon:
+    """The lexicon of one of `LANGUAGES`."""
+    return _load(code)
+
+
+def in_order(language: str) -> tuple[Lexicon, ...]:
+    """All lexicons, the conversation's own language first: a false friend is read as its speaker means it."""
+    rest = tuple(code for code in LANGUAGES if code != language)
+    return tuple(lexicon(code) for code in ((language, *rest) if language in LANGUAGES else LANGUAGES))
+
+
+def matches(text: Text, section: str, language: str) -> tuple[Clause, re.Match[str]] | None:
+    """First match of a section in any language, clause by clause and then over the whole message."""
+    for words in in_order(language):
+        pattern = words.patterns[section]
+        for clause in (*text.clauses, text.whole) if len(text.clauses) > 1 else text.clauses:
+            if found := search(pattern, clause.folded):
+                return clause, found
+    return None
+
+
+def is_whole(text: Text, section: str, language: str) -> bool:
+    """The whole message, read as one clause, matches the section in any language."""
+    return any(search(words.patterns[section], text.whole.folded) for words in in_order(language))

@@ -1,0 +1,152 @@
+"""What the assistant says: one data file per language, the same keys in each, within WhatsApp's limits."""
+
+import functools
+import hashlib
+import tomllib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from app.recruiting import language_names
+from app.recruiting.intake import Decision, Line
+from app.recruiting.lexicon import LANGUAGES
+from app.recruiting.messages import Choice, Reply
+from app.recruiting.profile import CEFR, LICENCES, Fact, Field, part
+from app.recruiting.readback import items
+
+FOLDER = Path(__file__).with_name("phrases")
+# WhatsApp Cloud API, interactive messages (contracts/whatsapp.md §3), in characters.
+BODY, BUTTON, ROW, DESCRIPTION, BUTTONS, ROWS = 1024, 20, 24, 72, 3, 10
+TEXT = 4096
+
+_BUTTON_SETS: Mapping[str, tuple[tuple[str, str], ...]] = {
+    "open": (("open:start", "start"), ("open:questions", "questions"), ("open:human", "human")),
+    "open_again": (("open:start", "start"), ("open:human", "human")),
+    "consent": (("consent:yes", "yes"), ("consent:no", "no")),
+    "availability": (
+        ("availability:now", "now"),
+        ("availability:month", "month"),
+        ("availability:other", "other_date"),
+    ),
+    "review": (("review:correct", "correct"), ("review:change", "change"), ("review:human", "human")),
+}
+
+
+@dataclass(frozen=True)
+class Company:
+    """Facts of the deployment that sentences name. `alternative` is a web address or phone number for applying."""
+
+    name: str
+    privacy_url: str
+    alternative: str
+    timezone: str = "Europe/Amsterdam"
+
+
+@dataclass(frozen=True)
+class Phrases:
+    """One language's sentences, titles, list rows and labels."""
+
+    code: str
+    texts: Mapping[str, str]
+    titles: Mapping[str, str]
+    rows: Mapping[str, tuple[str, str]]
+    labels: Mapping[str, str]
+
+
+def _load(code: str) -> Phrases:
+    data: dict[str, Any] = tomllib.loads((FOLDER / f"{code}.toml").read_text(encoding="utf-8"))
+    rows = {key: (title, description) for key, (title, description) in data["rows"].items()}
+    return Phrases(code=code, texts=data["texts"], titles=data["titles"], rows=rows, labels=data["labels"])
+
+
+@functools.cache
+def phrases(code: str) -> Phrases:
+    """Phrases of one of `LANGUAGES`."""
+    return _load(code)
+
+
+@functools.cache
+def version() -> str:
+    """Identifies the wording of all languages: 12 hex digits."""
+    digest = hashlib.blake2b(digest_size=6)
+    for code in LANGUAGES:
+        digest.update((FOLDER / f"{code}.toml").read_bytes())
+    return digest.hexdigest()
+
+
+@dataclass(frozen=True)
+class Phrasebook:
+    """All languages with the deployment's facts filled in."""
+
+    company: Company
+    facts: dict[str, str] = field(init=False)
+
+    def __post_init__(self) -> None:
+        known = {
+            "company": self.company.name,
+            "privacy_url": self.company.privacy_url,
+            "alternative": self.company.alternative,
+        }
+        object.__setattr__(self, "facts", known)
+
+    def text(self, code: str, key: str, **params: str) -> str:
+        """One sentence. KeyError for a key or placeholder that does not exist: the phrase test finds those first."""
+        return phrases(code).texts[key].format_map({**self.facts, **params})
+
+    def line(self, language: str, line: Line, profile: Iterable[Fact]) -> str:
+        """A decided sentence with its read-back items."""
+        params = dict(line.params)
+        if code := params.pop("language_code", ""):
+            params["language"] = language_names.display(code, language)
+        if line.fields:
+            lines = items(profile, line.fields, language, phrases(language).labels)
+            params["items"] = "\n".join(f"{label}: {value}" for label, value in lines)
+            params["name"] = next((value for label, value in lines), "")
+        return self.text(language, line.key, **params)
+
+    def consent_text(self, language: str) -> str:
+        """The exact consent question a person sees."""
+        return self.text(language, "consent")
+
+    def replies(self, language: str, decision: Decision) -> list[Reply]:
+        """The turn's messages: one bubble with everything, because one question deserves one answer."""
+        parts = [self.line(language, line, decision.profile) for line in decision.lines]
+        if decision.question is None:
+            return [Reply(text="\n\n".join(parts)[:TEXT])] if parts else []
+        parts.append(self.line(language, decision.question.line, decision.profile))
+        return compose(parts, self.choices(language, decision.question.choices), phrases(language).titles["choose"])
+
+    def choices(self, language: str, name: str) -> list[Choice]:
+        """Buttons or rows of a named set; none for the empty name."""
+        words = phrases(language)
+        if name in _BUTTON_SETS:
+            return [Choice(id=f"v1:intake:{id_}", title=words.titles[title]) for id_, title in _BUTTON_SETS[name]]
+        if name.startswith("level."):
+            return _rows(words, f"level.{part(name)}", CEFR, (("unsure", "not_sure"),))
+        if name == "licences":
+            return _rows(words, name, LICENCES, (("none", "none"), ("other", "other")))
+        if name == "change":
+            return [Choice(id=f"v1:intake:change:{one.value}", title=words.labels[one.value]) for one in Field]
+        return []
+
+
+def _rows(words: Phrases, field_: str, values: Iterable[str], last: Iterable[tuple[str, str]]) -> list[Choice]:
+    rows = [
+        Choice(id=f"v1:intake:{field_}:{value}", title=words.rows[value][0], description=words.rows[value][1])
+        for value in values
+    ]
+    return [*rows, *(Choice(id=f"v1:intake:{field_}:{value}", title=words.titles[title]) for value, title in last)]
+
+
+def compose(parts: list[str], choices: list[Choice], list_button: str) -> list[Reply]:
+    """Join paragraphs with their choices; what does not fit above buttons (1,024 characters) goes in front."""
+    text = "\n\n".join(parts)
+    if not choices:
+        return [Reply(text=text[:TEXT])]
+    before: list[Reply] = []
+    if len(text) > BODY and len(parts) > 1:
+        before, text = [Reply(text="\n\n".join(parts[:-1])[:TEXT])], parts[-1]
+    if len(choices) > BUTTONS:
+        return [*before, Reply(text=text[:BODY], list_button=list_button, rows=choices)]
+    return [*before, Reply(text=text[:BODY], buttons=choices)]
