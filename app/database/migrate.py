@@ -8,6 +8,7 @@ from pathlib import Path
 
 import asyncpg
 
+MIGRATIONS = Path(__file__).parents[2] / "supabase" / "migrations"
 LOCK = 6_202_611_231_900  # any number of ours: replicas wait for each other here
 
 _PREPARE = """
@@ -47,7 +48,7 @@ def read_migrations(directory: Path) -> list[Migration]:
     return found
 
 
-def expected_version(directory: Path) -> str:
+def expected_version(directory: Path = MIGRATIONS) -> str:
     """Version of the newest migration file; readiness compares it with `Record.schema_version()`."""
     return read_migrations(directory)[-1].version
 
@@ -80,7 +81,7 @@ def pending(migrations: list[Migration], applied: list[str]) -> list[Migration]:
     return left
 
 
-async def migrate(dsn: str, directory: Path) -> list[str]:
+async def migrate(dsn: str, directory: Path = MIGRATIONS) -> list[str]:
     """Apply what is missing, each file in a transaction of its own; returns the versions applied by this call."""
     migrations = read_migrations(directory)
     # No statement cache: behind a transaction pooler a prepared statement may meet another server connection.

@@ -28,12 +28,15 @@ class Record:
 
 @asynccontextmanager
 async def open_record(
-    url: str, key: str, *, pool_size: int = 20, answer_seconds: float = 10.0, connect_seconds: float = 3.0
+    url: str,
+    key: str,
+    *,
+    pool_size: int = 20,
+    timeout: float = 10.0,  # noqa: ASYNC109 - the client's own
+    connect_timeout: float = 3.0,
 ) -> AsyncIterator[Record]:
-    """Open the record for this process; `pool_size` caps connections."""
-    async with open_pool(
-        url, key, pool_size=pool_size, answer_seconds=answer_seconds, connect_seconds=connect_seconds
-    ) as pool:
+    """Open the record for this process; `pool_size` caps connections, timeouts in seconds."""
+    async with open_pool(url, key, pool_size=pool_size, timeout=timeout, connect_timeout=connect_timeout) as pool:
         yield Record(
             pool=pool,
             conversations=Conversations(pool),

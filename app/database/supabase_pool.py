@@ -122,14 +122,19 @@ def _kind_of(code: str, http_status: int) -> type[RecordError]:
 
 @asynccontextmanager
 async def open_pool(
-    url: str, key: str, *, pool_size: int, answer_seconds: float, connect_seconds: float
+    url: str,
+    key: str,
+    *,
+    pool_size: int,
+    timeout: float,  # noqa: ASYNC109 - the client's own
+    connect_timeout: float,
 ) -> AsyncIterator[SupabasePool]:
-    """Open the pool of this process; at most `pool_size` connections, a waiter gives up after `answer_seconds`.
+    """Open the pool of this process; at most `pool_size` connections, a waiter gives up after `timeout`.
 
     HTTP/1.1 on purpose: with HTTP/2 one socket carries everything and the size would cap nothing.
     """
     limits = httpx.Limits(max_connections=pool_size, max_keepalive_connections=pool_size, keepalive_expiry=30)
-    timeouts = httpx.Timeout(answer_seconds, connect=connect_seconds)
+    timeouts = httpx.Timeout(timeout, connect=connect_timeout)
     async with httpx.AsyncClient(limits=limits, timeout=timeouts, http2=False) as session:
         options = AsyncClientOptions(
             httpx_client=session, auto_refresh_token=False, persist_session=False, postgrest_client_retry=False

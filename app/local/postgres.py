@@ -19,8 +19,9 @@ from pathlib import Path
 
 import asyncpg
 
+from app.local.errors import LocalServerError
 from app.local.postgres_bootstrap import BOOTSTRAP
-from app.local.postgres_programs import Account, LocalServerError, Programs, account_for, find_programs
+from app.local.postgres_programs import Account, Programs, account_for, find_programs
 from app.local.tether import tethered
 
 SUPERUSER = "supabase_admin"  # Supabase's name; `postgres` is no superuser there, nor here

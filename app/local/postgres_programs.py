@@ -11,11 +11,9 @@ from importlib import metadata, util
 from pathlib import Path
 from typing import ClassVar
 
+from app.local.errors import LocalServerError
+
 CACHE = Path("/var/cache/whatsapp-recruitment-platform")
-
-
-class LocalServerError(Exception):
-    """A local server cannot run; the text is one line that says what to do."""
 
 
 @dataclass(frozen=True)
