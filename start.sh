@@ -210,6 +210,8 @@ case "$command" in
     ;;
   test)
     ensure_venv
+    # Without arguments the whole suite, on two processes: each has servers of its own.
+    (($# > 0)) || set -- -n 2
     exec "$venv/bin/python" -m pytest "$@"
     ;;
   install) ensure_venv ;;

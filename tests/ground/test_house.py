@@ -1,0 +1,229 @@
+"""`./start.sh local`: one command brings every part up, says why when it cannot, and leaves nothing behind."""
+
+import asyncio
+import contextlib
+import json
+import os
+import signal
+import socket
+import sys
+import time
+from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import httpx
+import psutil
+import pytest
+from redis.asyncio import Redis
+
+ROOT = Path(__file__).parents[2]
+UNSET = (
+    "REDIS_",
+    "SUPABASE_",
+    "DATABASE_",
+    "DIALOG360_",
+    "CHATWOOT_",
+    "ANTHROPIC_",
+    "OPENAI_",
+    "RAILWAY_",
+    "ENVIRONMENT",
+)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+async def until(what: str, holds: Callable[[], bool], *, seconds: float = 90) -> None:
+    deadline = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < deadline, what
+        await asyncio.sleep(0.05)
+
+
+@dataclass
+class Instance:
+    """One `python -m app local` and everything it started."""
+
+    process: asyncio.subprocess.Process
+    data_dir: Path
+    port: int
+    family: list[psutil.Process] = field(default_factory=list)
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def state_file(self) -> Path:
+        return self.data_dir / "house.json"
+
+    def part(self, name: str) -> str:
+        url: str = json.loads(self.state_file.read_text())["urls"][name]
+        return url
+
+    async def until_ready(self) -> "Instance":
+        await until("the house is ready", lambda: self.state_file.exists() or self.process.returncode is not None)
+        assert self.process.returncode is None, await self.said()
+        self.family = psutil.Process(self.process.pid).children(recursive=True)
+        return self
+
+    async def said(self) -> str:
+        """Everything it wrote; returns once it ended."""
+        assert self.process.stdout is not None
+        return (await self.process.stdout.read()).decode()
+
+    async def stop(self, by: signal.Signals = signal.SIGINT) -> int:
+        self.process.send_signal(by)
+        return await asyncio.wait_for(self.process.wait(), 60)
+
+    async def until_nobody_is_left(self) -> None:
+        def gone() -> bool:
+            return not any(each.is_running() and each.status() != psutil.STATUS_ZOMBIE for each in self.family)
+
+        await until(f"nothing is left of {self.family}", gone, seconds=40)
+
+
+@dataclass
+class Houses:
+    """Starts instances and ends those that a failed test left behind."""
+
+    tmp_path: Path
+    started: list[Instance] = field(default_factory=list)
+
+    async def start(
+        self, *arguments: str, data_dir: Path | None = None, port: int = 0, variables: Mapping[str, str] | None = None
+    ) -> Instance:
+        data_dir = data_dir or self.tmp_path / "data"
+        port = port or free_port()
+        inherited = {key: value for key, value in os.environ.items() if not key.startswith(UNSET)}
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "app", "local", *arguments),
+            cwd=ROOT,
+            env={**inherited, "LOCAL_DATA_DIR": str(data_dir), "PORT": str(port), **(variables or {})},
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+        )
+        instance = Instance(process, data_dir, port)
+        self.started.append(instance)
+        return instance
+
+    async def refusal(self, *arguments: str, **options: object) -> str:
+        """The one line with which an instance refuses to start."""
+        instance = await self.start(*arguments, **options)  # type: ignore[arg-type]
+        said = await asyncio.wait_for(instance.said(), 60)
+        assert await instance.process.wait() == 1, said
+        (line,) = [line for line in said.splitlines() if line.startswith("start.sh local: ")]
+        assert "Traceback" not in said
+        return line
+
+
+@pytest.fixture
+async def houses(tmp_path: Path) -> AsyncIterator[Houses]:
+    made = Houses(tmp_path)
+    yield made
+    for instance in made.started:
+        if instance.process.returncode is None:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                for child in psutil.Process(instance.process.pid).children(recursive=True):
+                    child.kill()
+            instance.process.kill()
+            await instance.process.wait()
+
+
+async def test_one_command_brings_everything_up_and_ctrl_c_leaves_nothing(houses: Houses) -> None:
+    house = await (await houses.start()).until_ready()
+    async with httpx.AsyncClient() as client:
+        ready = await client.get(f"{house.url}/health/readiness")
+        assert ready.status_code == 200, ready.text
+        gateway = await client.get(f"{house.part('supabase')}/rest/v1/candidates")
+        assert gateway.status_code == 401  # it is there, and asks for a key
+    assert house.state_file.stat().st_mode & 0o077 == 0
+    assert (house.data_dir / "secrets.json").stat().st_mode & 0o077 == 0
+    assert len(house.family) >= 3  # Redis, Postgres, the service
+    assert await house.stop() == 0
+    said = await house.said()
+    assert "ready after" in said
+    assert house.url in said
+    assert "./start.sh chat" in said
+    assert not house.state_file.exists()
+    await house.until_nobody_is_left()
+
+
+async def test_a_second_instance_on_the_same_data_is_refused_by_the_name_of_the_first(houses: Houses) -> None:
+    first = await (await houses.start()).until_ready()
+    assert f"process {first.process.pid}" in await houses.refusal()
+    async with httpx.AsyncClient() as client:
+        assert (await client.get(f"{first.url}/health/liveness")).status_code == 200
+    assert await first.stop(signal.SIGTERM) == 0
+    await first.until_nobody_is_left()
+
+
+async def test_data_are_kept_until_a_fresh_start(houses: Houses) -> None:
+    for arguments, expected in (((), None), ((), b"kept"), (("--fresh",), None)):
+        house = await (await houses.start(*arguments)).until_ready()
+        async with Redis.from_url(house.part("redis")) as client:
+            assert await client.get("kept?") == expected
+            await client.set("kept?", "kept")
+        assert await house.stop() == 0
+
+
+async def test_nothing_survives_a_house_that_was_killed(houses: Houses) -> None:
+    house = await (await houses.start()).until_ready()
+    await house.stop(signal.SIGKILL)
+    await house.until_nobody_is_left()
+    again = await (await houses.start()).until_ready()
+    assert await again.stop() == 0
+
+
+async def test_a_service_that_dies_ends_the_house_with_the_reason(houses: Houses) -> None:
+    house = await (await houses.start()).until_ready()
+    (service,) = [each for each in psutil.Process(house.process.pid).children() if "serve" in each.cmdline()]
+    service.kill()
+    assert await asyncio.wait_for(house.process.wait(), 60) == 1
+    assert "the service stopped by itself (exit code -9)" in await house.said()
+    await house.until_nobody_is_left()
+
+
+async def test_a_variable_replaces_its_part(houses: Houses, redis_url: str, redis: Redis) -> None:
+    house = await (await houses.start(variables={"REDIS_URL": redis_url})).until_ready()
+    assert "redis" not in json.loads(house.state_file.read_text())["urls"]
+    assert not (house.data_dir / "redis").exists()
+    assert await house.stop() == 0
+
+
+async def test_a_port_in_use_is_named_with_the_way_out(houses: Houses) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        line = await houses.refusal(port=port)
+    assert f"port {port} is in use" in line
+    assert "PORT=" in line
+
+
+async def test_damaged_data_are_named_with_the_way_out(houses: Houses, tmp_path: Path) -> None:
+    foreign = tmp_path / "data" / "postgres"
+    foreign.mkdir(parents=True)
+    (foreign / "holiday.jpg").write_bytes(b"not a database")
+    line = await houses.refusal()
+    assert str(foreign) in line
+    assert "--fresh" in line
+    assert (foreign / "holiday.jpg").exists()
+
+
+async def test_a_data_directory_that_is_none_is_named(houses: Houses, tmp_path: Path) -> None:
+    occupied = tmp_path / "a file"
+    occupied.touch()
+    assert "LOCAL_DATA_DIR" in await houses.refusal(data_dir=occupied)
+
+
+async def test_half_a_vendor_is_refused_by_what_is_missing(houses: Houses) -> None:
+    line = await houses.refusal(
+        variables={"SUPABASE_URL": "http://127.0.0.1:1", "CHATWOOT_BASE_URL": "http://127.0.0.1:1"}
+    )
+    assert "SUPABASE_KEY" in line
+    assert "CHATWOOT_API_TOKEN" in line
