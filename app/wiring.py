@@ -15,6 +15,10 @@ from redis.asyncio import BlockingConnectionPool, Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import ExponentialWithJitterBackoff
 
+from app.agents.checkpointer import open_checkpointer
+from app.agents.graph import build_graph
+from app.agents.guided.tier import guided_context
+from app.agents.roles import AgentContext
 from app.api.health import BuildInfo
 from app.api.health_prober import Probe, Prober
 from app.api.health_probes import checkpoint_probe, figures_probe, record_probe, redis_probe, vendor_probe
@@ -31,11 +35,12 @@ from app.engine.lanes import ChatwootLane, WhatsAppLane
 from app.engine.reports import Reports
 from app.engine.settling import Pace
 from app.engine.tasks import Engine
-from app.engine.thinking import GraphThinker, open_thinker
+from app.engine.thinking import GraphThinker
 from app.engine.turn import Turns
 from app.engine.wakeups import Wakeups
 from app.mailbox.intake import Intake
 from app.mailbox.mailbox import Mailbox
+from app.recruiting.phrases import Company
 from app.settings import Settings
 from app.telemetry.logs import get_logger
 from app.telemetry.sentry import capture
@@ -182,7 +187,10 @@ class Desk:
                     timeout=settings.vendor_timeout_seconds,
                 )
             )
-            self._thinker = await stack.enter_async_context(open_thinker(self.redis, settings))
+            saver = await stack.enter_async_context(
+                open_checkpointer(settings.redis_url or "", settings.state_key)
+            )
+            self._thinker = GraphThinker(build_graph(saver), saver, self._context())
             self.engine().register(self.docket, sweep_seconds=settings.sweep_seconds)
             tasks = asyncio.create_task(self._run_tasks(), name="tasks")
             startup = asyncio.create_task(self.startup.run(), name="startup")
@@ -238,6 +246,12 @@ class Desk:
             stopping.cancel()
             running.cancel()  # docket finishes the tasks it has begun
             await asyncio.gather(running, return_exceptions=True)
+
+    def _context(self) -> AgentContext:
+        settings = self.settings
+        privacy_url = settings.privacy_url or ""
+        company = Company(name=settings.company_name, privacy_url=privacy_url, alternative=privacy_url)
+        return guided_context(company)
 
     def engine(self) -> Engine:
         """The engine over this process's parts."""

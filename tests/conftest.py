@@ -1,7 +1,9 @@
 """Fixtures of every test: real servers from wheels, started once per test process."""
 
+# A module comes before those that import it, so that its assertions are rewritten.
 pytest_plugins: list[str] = [
-    "tests.fixtures.redis",
     "tests.fixtures.telemetry",
+    "tests.fixtures.redis",
     "tests.fixtures.twins",
+    "tests.fixtures.record",
 ]

@@ -35,6 +35,7 @@ class Outcome(StrEnum):
     SENT = "sent"
     FAILED = "failed"
     RETRY = "retry"
+    RELEASED = "released"  # not attempted: back in its place, the attempt does not count
     UNCERTAIN = "uncertain"
     CANCELLED = "cancelled"
     DEAD = "dead"
@@ -119,6 +120,10 @@ class _Claim(msgspec.Struct):
     rows: list[ClaimedRow]
 
 
+class _Added(msgspec.Struct):
+    added: int
+
+
 class _Settled(msgspec.Struct):
     settled: int
 
@@ -134,17 +139,33 @@ class Outbox:
         self._pool = pool
 
     async def claim(
-        self, *, conversation_id: str, channel: Channel, worker: str, lease_seconds: float, limit: int = 20
+        self,
+        *,
+        conversation_id: str,
+        channel: Channel,
+        worker: str,
+        lease_seconds: float,
+        limit: int = 20,
+        abandoned: bool = False,
     ) -> list[ClaimedRow]:
-        """Lease the next rows of a lane in order; empty while an earlier row is under way, waiting or uncertain."""
+        """Lease the next rows of a lane in order; empty while an earlier row is under way, waiting or uncertain.
+
+        `abandoned`: whoever holds the lane is known to be dead, its leases count for nothing.
+        """
         p = {
             "conversation_id": conversation_id,
             "channel": channel,
             "worker": worker,
             "lease_seconds": lease_seconds,
             "limit": limit,
+            "abandoned": abandoned,
         }
         return (await self._pool.call("claim_outbox", p, _Claim)).rows
+
+    async def add(self, conversation_id: str, rows: list[NewOutboxRow]) -> int:
+        """Append rows that no turn brings (a note about a failed send); a known id is ignored. Returns how many."""
+        p = {"conversation_id": conversation_id, "outbox": rows}
+        return (await self._pool.call("add_outbox", p, _Added)).added
 
     async def due(self, *, channel: Channel | None = None, limit: int = 100) -> list[Lane]:
         """Lanes that have claimable work now, oldest first."""
