@@ -35,22 +35,19 @@ HTTP_SECONDS: Final[Bounded[Histogram]] = Bounded(
 HTTP_IN_FLIGHT: Final = gauge("http_requests_in_flight", "Requests under way.", mode="livesum")
 
 # Webhooks
-WEBHOOK_UPDATES: Final[Bounded[Counter]] = Bounded(
-    counter("webhook_updates_total", "Updates inside webhook posts, and refused posts.", ("source", "outcome")),
-    frozenset({"360dialog", "chatwoot"}),
-    frozenset(
-        {
-            "stored", "repeated", "ignored", "quarantined", "rejected_signature", "rejected_body", "too_large",
-            "disconnected", "slow_body", "store_failed", "method", "challenge", "challenge_refused", "closed",
-        }
-    ),
-)  # fmt: skip
-
-
-def count_webhook(source: str, outcome: str, updates: int) -> None:
-    """What became of a post's updates."""
-    WEBHOOK_UPDATES(source, outcome).inc(updates)
-
+WEBHOOK_REQUESTS: Final[Bounded[Counter]] = Bounded(
+    counter("webhook_requests_total", "Webhook posts by what became of them.", ("channel", "outcome")),
+    CHANNELS,
+    frozenset({"accepted", "verified", "rejected_signature", "rejected_body", "too_large", "unavailable"}),
+)
+WEBHOOK_EVENTS: Final[Bounded[Counter]] = Bounded(
+    counter("webhook_events_total", "Events inside webhook posts.", ("channel", "outcome")),
+    CHANNELS,
+    frozenset({"stored", "duplicate", "ignored", "quarantined"}),
+)
+WEBHOOK_STORE_SECONDS: Final = histogram(
+    "webhook_store_duration_seconds", "From parsed body to confirmed storage in Redis.", _FAST
+)
 
 # Mailbox and tasks
 MAILBOX_DUE: Final = gauge("mailbox_conversations_due", "Conversations with events that wait for a turn.")

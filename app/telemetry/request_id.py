@@ -31,13 +31,12 @@ class RequestContext:
 
     Gives each request an id (the caller's `X-Request-ID` if it is a plain token), binds it to the logs of everything
     the request starts, returns it, and records route template, status and duration; never a query string.
-    `doors` are the paths served outside the framework; any other path counts under its route's template.
+    A route outside the framework names itself in `scope["route_template"]`.
     While the process drains, answers ask the client to close the connection and go elsewhere.
     """
 
-    def __init__(self, app: App, *, doors: frozenset[str] = frozenset()) -> None:
+    def __init__(self, app: App) -> None:
         self._app = app
-        self._doors = doors
         self._budget = _LineBudget(_LINES_PER_SECOND)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -68,8 +67,7 @@ class RequestContext:
             self._record(scope, status, time.perf_counter() - started, platform_id)
 
     def _record(self, scope: Scope, status: int, seconds: float, platform_id: str) -> None:
-        path: str = scope["path"]
-        route = path if path in self._doors else str(getattr(scope.get("route"), "path", UNMATCHED))
+        route: str = scope.get("route_template") or str(getattr(scope.get("route"), "path", UNMATCHED))
         HTTP_REQUESTS(route, scope["method"], status_class(status)).inc()
         HTTP_SECONDS(route).observe(seconds)
         suppressed = self._budget.take(urgent=status >= 500)

@@ -38,6 +38,7 @@ async def broken() -> None:
 async def door(scope: Scope, receive: Receive, send: Send) -> None:
     """A path outside the framework."""
     if scope["type"] == "http" and scope["path"] == "/webhooks/360dialog":
+        scope["route_template"] = scope["path"]
         await send({"type": "http.response.start", "status": 204, "headers": []})
         await send({"type": "http.response.body", "body": b""})
         return
@@ -45,7 +46,7 @@ async def door(scope: Scope, receive: Receive, send: Send) -> None:
 
 
 def wrapped() -> RequestContext:
-    return RequestContext(door, doors=frozenset({"/webhooks/360dialog"}))
+    return RequestContext(door)
 
 
 async def test_the_id_is_in_the_answer_and_in_every_line_of_the_request(log_lines: LogLines) -> None:
@@ -69,7 +70,7 @@ async def test_the_id_is_in_the_answer_and_in_every_line_of_the_request(log_line
 @pytest.mark.parametrize("forged", ["short", "has space in it", "x" * 65, "1234567890", "línea-abcdef", 'a"b-cdefgh'])
 async def test_an_odd_request_id_is_replaced(forged: str, log_lines: LogLines) -> None:
     async with serve(wrapped()) as url, httpx.AsyncClient(base_url=url) as client:
-        answer = await client.get("/plain/7", headers={"x-request-id": forged.encode()})
+        answer = await client.get("/plain/7", headers=[(b"x-request-id", forged.encode())])
     assert re.fullmatch(r"[0-9a-f]{24}", answer.headers["x-request-id"])
 
 
