@@ -3,12 +3,12 @@
 import base64
 import hashlib
 import secrets
-from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from app.local.twin_clock import Bell
+from app.local.twin_snapshot import SnapshotFile
 
 WINDOW_SECONDS = 24 * 3600
 INBOUND_MEDIA_SECONDS = 7 * 24 * 3600  # contracts/whatsapp.md §3: ids from webhooks live 7 days
@@ -135,34 +135,21 @@ class State(msgspec.Struct, kw_only=True):
 
 
 class Store:
-    """The state with its look-ups; media bytes are kept beside it (`<snapshot>.media/`)."""
+    """The state with its look-ups. Raises msgspec.DecodeError when the snapshot is not one."""
 
-    def __init__(self, snapshot: Path | None = None) -> None:
-        self.snapshot = snapshot
+    def __init__(self, snapshot: SnapshotFile) -> None:
+        self._snapshot = snapshot
         self.bell = Bell()
-        self.blobs: dict[str, bytes] = {}
-        self.state = State()
+        self.blobs = snapshot.read_blobs()
         self.dirty = False
         self._aliases: dict[str, str] = {}
-        if snapshot is not None and snapshot.exists():
-            self.state = msgspec.json.decode(snapshot.read_bytes(), type=State)
-            self.blobs = {path.name: path.read_bytes() for path in self._media_dir().glob("*")}
+        saved = snapshot.read()
+        self.state = State() if saved is None else msgspec.json.decode(saved, type=State)
         for candidate in self.state.candidates.values():
             self.index(candidate)
 
-    def _media_dir(self) -> Path:
-        if self.snapshot is None:
-            raise RuntimeError("this twin keeps nothing on disk: give it a snapshot path")
-        return self.snapshot.with_suffix(".media")
-
     def save(self) -> None:
-        """Writes the snapshot whole and swaps it in, so that a crash leaves the old one."""
-        if self.snapshot is None:
-            return
-        self.snapshot.parent.mkdir(parents=True, exist_ok=True)
-        part = self.snapshot.with_suffix(".part")
-        part.write_bytes(msgspec.json.encode(self.state))
-        part.replace(self.snapshot)
+        self._snapshot.write(msgspec.json.encode(self.state))
         self.dirty = False
 
     def index(self, candidate: Candidate) -> None:
@@ -208,17 +195,14 @@ class Store:
         self.state.media[media.id] = media
         self.blobs[media.id] = content
         self.dirty = True
-        if self.snapshot is not None:
-            self._media_dir().mkdir(parents=True, exist_ok=True)
-            (self._media_dir() / media.id).write_bytes(content)
+        self._snapshot.write_blob(media.id, content)
         return media
 
     def drop_media(self, media_id: str) -> None:
         self.state.media.pop(media_id, None)
         self.blobs.pop(media_id, None)
+        self._snapshot.drop_blob(media_id)
         self.dirty = True
-        if self.snapshot is not None:
-            (self._media_dir() / media_id).unlink(missing_ok=True)
 
 
 def new_wamid(wa_id: str) -> str:

@@ -20,6 +20,7 @@ from starlette.routing import Route
 from app.local.twin_clock import TwinClock
 from app.local.twin_control import answer, control_routes
 from app.local.twin_faults import Fault, FaultBook, FaultMiddleware, plain_error
+from app.local.twin_snapshot import SnapshotFile
 from app.local.webhook_sender import WebhookSender
 from app.local.whatsapp_api import VendorApi
 from app.local.whatsapp_candidate import CandidatePhone
@@ -56,7 +57,7 @@ class WhatsAppTwin:
     def __init__(self, config: WhatsAppTwinConfig) -> None:
         self.settings = msgspec.structs.replace(config.settings)
         self.clock = TwinClock(config.now)
-        self.store = Store(config.snapshot)
+        self.store = Store(SnapshotFile(config.snapshot))
         if not self.store.state.templates:
             self.store.state.templates = list(DEFAULT_TEMPLATES)
         self.sender = WebhookSender()
