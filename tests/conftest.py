@@ -6,4 +6,5 @@ pytest_plugins: list[str] = [
     "tests.fixtures.redis",
     "tests.fixtures.twins",
     "tests.fixtures.record",
+    "tests.fixtures.stack",
 ]
