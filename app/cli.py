@@ -73,9 +73,7 @@ async def _work(settings: Settings) -> None:
 
 
 @cli.command()
-def local(
-    *, fresh: Annotated[bool, typer.Option("--fresh", help="Start with empty data.")] = False
-) -> None:
+def local(*, fresh: Annotated[bool, typer.Option("--fresh", help="Start with empty data.")] = False) -> None:
     """Run the whole platform on this machine: real Redis and Postgres, twins of the vendors, the service."""
     # The embedded servers are not part of a production installation.
     from app.local.house import run_house  # noqa: PLC0415
@@ -114,7 +112,7 @@ def migrate() -> None:
         print("DATABASE_URL is not set: the direct Postgres connection that migrations need", file=sys.stderr)
         raise typer.Exit(1)
     try:
-        applied = asyncio.run(apply_migrations(settings.database_url, MIGRATIONS))
+        applied = asyncio.run(apply_migrations(settings.database_url.get_secret_value(), MIGRATIONS))
     except (MigrationError, OSError) as error:
         print(f"migrate: {error}", file=sys.stderr)
         raise typer.Exit(1) from None

@@ -43,7 +43,6 @@ from app.mailbox.mailbox import Mailbox
 from app.recruiting.phrases import Company
 from app.settings import Settings
 from app.telemetry.logs import get_logger
-from app.telemetry.sentry import capture
 
 log = get_logger()
 DOCKET_NAME = "desk"
@@ -80,7 +79,7 @@ class Desk:
         self.settings = settings
         self.works = works
         self.name = f"{socket.gethostname()}:{os.getpid()}"
-        self.redis = redis_client(settings.redis_url or "redis://127.0.0.1:6379/0", connections=50)
+        self.redis = redis_client(secret(settings.redis_url) or "redis://127.0.0.1:6379/0", connections=50)
         timeout = httpx.Timeout(settings.vendor_timeout_seconds, connect=3.0)
         self.dialog360 = httpx.AsyncClient(
             base_url=settings.dialog360_base_url,
@@ -93,7 +92,7 @@ class Desk:
             timeout=timeout,
         )
         self.docket = Docket(
-            name=DOCKET_NAME, url=_with_connections(settings.redis_url or ""), execution_ttl=timedelta(0)
+            name=DOCKET_NAME, url=_with_connections(secret(settings.redis_url)), execution_ttl=timedelta(0)
         )
         self.mailbox = Mailbox(self.redis, lease_seconds=settings.turn_lease_seconds)
         self.wakeups = Wakeups(self.docket)
@@ -187,9 +186,7 @@ class Desk:
                     timeout=settings.vendor_timeout_seconds,
                 )
             )
-            saver = await stack.enter_async_context(
-                open_checkpointer(settings.redis_url or "", settings.state_key)
-            )
+            saver = await stack.enter_async_context(open_checkpointer(secret(settings.redis_url), settings.state_key))
             self._thinker = GraphThinker(build_graph(saver), saver, self._context())
             self.engine().register(self.docket, sweep_seconds=settings.sweep_seconds)
             tasks = asyncio.create_task(self._run_tasks(), name="tasks")
@@ -282,8 +279,12 @@ class Desk:
             whatsapp,
             self.wakeups,
             Pace(settings.settle_short_seconds, settings.settle_long_seconds, settings.settle_cap_seconds),
-            capture,
+            _report,
         )
+
+
+def _report(error: BaseException) -> None:
+    log.error("engine.error", error_type=type(error).__name__)
 
 
 def _with_connections(url: str) -> str:

@@ -172,7 +172,10 @@ def build_graph(checkpointer: BaseCheckpointSaver[str] | None = None) -> Graph:
     graph.add_node("crm", _report, timeout=CRM_SECONDS, retry_policy=_RETRY)
     graph.add_edge(START, "router")
     graph.add_edge(START, "extraction")
-    graph.add_edge(["router", "extraction"], "policy")
+    # Both run in the first superstep, so policy follows once, after both. A joined edge would keep a set between
+    # them, which is no JSON and so refused by the checkpointer.
+    graph.add_edge("router", "policy")
+    graph.add_edge("extraction", "policy")
     graph.add_edge("policy", "conversation")
     graph.add_edge("conversation", "crm")
     graph.add_edge("crm", END)

@@ -14,7 +14,6 @@ from app.engine.composing import turn_id_of
 from app.engine.folding import Fold
 
 
-
 class GraphThinker:
     """The conversation's id is the graph's thread; the record is the truth, a checkpoint only saves work."""
 
