@@ -68,7 +68,8 @@ def _url(schemes: str, what: str) -> AfterValidator:
         text = text_of(value)
         try:
             parts = urlsplit(text)
-            located = bool(parts.hostname) or (parts.scheme == "unix" and bool(parts.path))
+            # A socket is located by the path of unix:// or by libpq's `?host=/folder`.
+            located = parts.hostname or (parts.scheme == "unix" and parts.path) or "host=/" in parts.query
             _ = parts.port  # raises for a port that is no number
         except ValueError:
             raise ValueError(f"is not {what}") from None

@@ -161,7 +161,7 @@ async def _open_record(house: _House, stack: AsyncExitStack) -> None:
     await server.start()
     house.servers["Postgres"] = server
     await migrate(server.dsn, MIGRATIONS)
-    house.variables["DATABASE_URL"] = house.urls["postgres"] = server.dsn
+    house.urls["postgres"] = server.dsn
     service_key = house.value("SUPABASE_KEY", house.secrets.supabase_key)
     gateway = create_gateway(server.dsn, service_key=service_key, anon_key=house.secrets.supabase_anon_key)
     url = await stack.enter_async_context(served(gateway, "Supabase gateway"))

@@ -184,6 +184,11 @@ def test_the_encryption_key_is_32_bytes() -> None:
     assert load_settings({}).state_key is None
 
 
+def test_a_local_socket_is_a_place_too() -> None:
+    sockets = {"REDIS_URL": "unix:///run/redis.sock", "DATABASE_URL": "postgresql://me@/postgres?host=/run/postgresql"}
+    assert load_settings(sockets).given() == {**sockets, "ENVIRONMENT": "development"}
+
+
 def test_what_was_given_reproduces_the_settings_in_a_child() -> None:
     settings = load_settings({**GOOD, "SETTLE_SHORT_SECONDS": "0.5", "LOCAL_DATA_DIR": "/somewhere"})
     assert load_settings(settings.given()) == settings
