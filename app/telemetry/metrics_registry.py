@@ -19,6 +19,8 @@ from prometheus_client.mmap_dict import MmapedDict, mmap_key
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 from prometheus_client.registry import Collector
 
+from app.telemetry.redaction import safe_id
+
 OTHER: Final = "other"
 _VARIABLE: Final = "PROMETHEUS_MULTIPROC_DIR"
 # Sums of processes that ended live under this id; no process has it.
@@ -60,7 +62,7 @@ class Bounded(Generic[M]):
         known = self._open[index]
         if value in known:
             return value
-        if len(known) >= domain:
+        if len(known) >= domain or safe_id(value) != value:
             return OTHER
         known.add(value)
         return value
