@@ -7,7 +7,7 @@ JSON passes through as text; Postgres reads and writes it.
 import hmac
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import asyncpg
 import orjson
@@ -31,6 +31,12 @@ select p.proname, p.pronargs - p.pronargdefaults as required, coalesce(p.proargn
 from pg_proc as p
 where p.pronamespace = 'public'::regnamespace and p.proname = $1 and p.prokind = 'f'
 """
+
+
+if TYPE_CHECKING:
+    from asyncpg.pool import PoolConnectionProxy
+
+    _Connection = PoolConnectionProxy[asyncpg.Record]
 
 
 class _Call(NamedTuple):
@@ -98,7 +104,7 @@ class Gateway:
         return roles[0]
 
     @asynccontextmanager
-    async def _connection(self, role: str) -> AsyncIterator[asyncpg.Connection]:
+    async def _connection(self, role: str) -> AsyncIterator["_Connection"]:
         """A connection as `role`; a statement's error becomes PostgREST's answer."""
         try:
             async with self._pools[role].acquire(timeout=ACQUIRE_SECONDS) as connection:
@@ -124,7 +130,7 @@ class Gateway:
                 raise
         return Response(status_code=204) if call.is_void else Response(answer or "null", media_type=JSON)
 
-    async def _resolve(self, connection: asyncpg.Connection, name: str, arguments: tuple[str, ...]) -> _Call:
+    async def _resolve(self, connection: "_Connection", name: str, arguments: tuple[str, ...]) -> _Call:
         """The overload that takes exactly these arguments, those with a default left out or not."""
         for found in await connection.fetch(_SIGNATURES, name):
             types = dict(zip(found["names"], found["types"], strict=False))
