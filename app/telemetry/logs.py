@@ -18,7 +18,7 @@ import orjson
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
-from app.telemetry.redaction import describe_exception, is_event_name, safe_fields, scrub
+from app.telemetry.redaction import describe_exception, describe_traceback, is_event_name, safe_fields, scrub
 
 # Railway knows debug, info, warn and error.
 _LEVELS: Final = {"warning": "warn", "critical": "error", "fatal": "error", "exception": "error"}
@@ -157,7 +157,9 @@ class ForeignRecords(logging.Handler):
             **bound_ids(),
         }
         if record.name.split(".")[0] in _TRUSTED:
-            event["message"] = scrub(record.getMessage().split("\n", 1)[0])
+            text = record.getMessage().strip()
+            event["message"] = scrub(text.split("\n", 1)[0])
+            event |= describe_traceback(text)
         else:
             event["source"] = f"{record.module}.{record.funcName}:{record.lineno}"
             if record.args and isinstance(record.msg, str):
@@ -209,8 +211,8 @@ def setup_logging(*, level: str = "INFO", human: bool | None = None, stream: Bin
     root.setLevel(number)
     logging.captureWarnings(capture=True)
     for name in list(logging.Logger.manager.loggerDict):
-        logger = logging.getLogger(name)
-        if logger.handlers and name.split(".")[0] in (*_TRUSTED, *_QUIET):
+        if name.split(".")[0] in (*_TRUSTED, *_QUIET):
+            logger = logging.getLogger(name)
             logger.handlers[:] = []
             logger.propagate = True
     for name in _QUIET:

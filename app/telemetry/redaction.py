@@ -20,7 +20,7 @@ ID_FIELDS = frozenset(
         "action", "address", "agent", "app", "argument", "asked", "attempt", "author", "breaker", "caller",
         "candidate_id", "channel", "chatwoot_conversation", "check", "checkpoint_id", "code", "commit", "component",
         "consumer", "conversation", "conversation_id", "cursor", "decision", "deployment", "direction", "docket",
-        "effect", "endpoint", "engine", "environment", "error", "error_class", "error_code", "event_id",
+        "effect", "endpoint", "engine", "environment", "error", "error_class", "error_code", "error_type", "event_id",
         "exception_type", "expected", "fence", "field", "file", "found", "from_state", "function", "handoff", "host",
         "intent", "job", "key", "kind", "language", "level", "logger", "method", "mode", "model", "name", "number_id",
         "operation", "outbox_id", "outcome", "owner", "path_template", "phase", "pid", "policy", "policy_version",
@@ -41,11 +41,11 @@ ALLOWED_FIELDS = ID_FIELDS | TEXT_FIELDS | LIST_FIELDS
 
 # Numbers below this pass under any name: too short for a phone number, too poor for words.
 _HARMLESS_NUMBER = 10_000_000
-_MEASURES = ("_ms", "_seconds", "_s", "_bytes", "_total", "_count", "_at", "_mb", "_usd", "_tokens")
+MEASURES = ("_ms", "_seconds", "_s", "_bytes", "_total", "_count", "_at", "_mb", "_usd", "_tokens")
 
 # No spaces: a name or a sentence in an identifier's field does not pass.
 _ID = re.compile(r"[A-Za-z0-9_.:/#<>=\-*{}]{0,200}\Z")
-_PHONE = re.compile(r"\+?\d(?:[\d \-().]{6,}\d)")
+_PHONE = re.compile(r"\+?\d(?:[ \-.()/]?\d){7,}")
 _EMAIL = re.compile(r"[^\s@<>\"']+@[^\s@<>\"']+\.[^\s@<>\"']+")
 _SECRET = re.compile(
     r"(?i)(wamid\.[\w+/=\-]+|bearer\s+\S+|basic\s+[\w+/=]+|sk-[\w\-]+|sb_\w+|eyJ[\w\-]+\.[\w\-]+\.?[\w\-]*"
@@ -54,6 +54,8 @@ _SECRET = re.compile(
 _QUERY = re.compile(r"\?[^\s\"'<>]*")
 _USERINFO = re.compile(r"://[^/\s@]*@")
 _EVENT = re.compile(r"[a-z][a-z0-9_]*(?:\.[a-z0-9_]+)*\Z")
+_TRACE_LINE = re.compile(r'^  File "([^"\n]+)", line (\d+), in (\S+)$', re.MULTILINE)
+_TRACE_END = re.compile(r"^([A-Za-z_][\w.]*)(?::|$)", re.MULTILINE)
 _ROOT = str(Path(__file__).resolve().parents[2]) + "/"
 
 
@@ -82,7 +84,7 @@ def safe_value(name: str, value: object) -> object | None:
     if value is None or isinstance(value, bool):
         shown = value
     elif isinstance(value, int | float):
-        known = name in ALLOWED_FIELDS or name.endswith(_MEASURES)
+        known = name in ALLOWED_FIELDS or name.endswith(MEASURES)
         shown = value if known or abs(value) < _HARMLESS_NUMBER else None
     elif isinstance(value, BaseException):
         shown = type(value).__name__ if name in ALLOWED_FIELDS else None
@@ -128,6 +130,15 @@ def describe_exception(error: BaseException) -> dict[str, object]:
     if type(error).__module__.split(".")[0] == "app":
         described["exception_message"] = scrub(str(error))
     return described
+
+
+def describe_traceback(text: str) -> dict[str, object]:
+    """Type and place out of a formatted traceback, as uvicorn logs a failed start; empty for any other text."""
+    if not text.startswith("Traceback (most recent call last)"):
+        return {}
+    places = [f"{_place(file)}:{line} {name}" for file, line, name in _TRACE_LINE.findall(text)]
+    ends = _TRACE_END.findall(text)
+    return {"exception_type": ends[-1] if ends else "unknown", "exception_frames": places[-MAX_FRAMES:]}
 
 
 def frames(error: BaseException) -> list[str]:

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import traceback
 import warnings
 
 import pytest
@@ -78,6 +79,18 @@ def test_lines_of_libraries_show_their_template_never_their_arguments(log_lines:
     assert first["message"] == "could not parse %s"
     assert second["message"] == "log.foreign"
     assert third["message"] == "Started server process [42]"
+    assert "Maria" not in log_lines.text
+
+
+def test_a_failed_start_that_uvicorn_logs_as_text_keeps_type_and_place(log_lines: LogLines) -> None:
+    try:
+        int("Maria")
+    except ValueError:
+        trace = traceback.format_exc()
+    logging.getLogger("uvicorn.error").error(trace)
+    (event,) = log_lines.events
+    assert event["exception_type"] == "ValueError"
+    assert "test_logs.py" in event["exception_frames"][0]
     assert "Maria" not in log_lines.text
 
 

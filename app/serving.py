@@ -1,0 +1,113 @@
+"""The web process under gunicorn: uvicorn with a drain that loses no request, and memory that stays shared."""
+
+import gc
+import math
+import signal
+import time
+from types import FrameType
+from typing import Any, Final
+
+from gunicorn.config import Config  # type: ignore[import-untyped]
+from gunicorn.glogging import Logger  # type: ignore[import-untyped]
+from uvicorn.server import Server
+from uvicorn_worker import UvicornWorker  # type: ignore[import-untyped]
+
+from app.draining import DRAINING
+from app.telemetry.logs import get_logger
+
+log = get_logger()
+
+# After SIGTERM the listening socket stays open this long: balancers see 503 on readiness and answers say
+# `Connection: close` before the first connection could be refused.
+LINGER_SECONDS: Final = 2.0
+# Then requests under way have this long; webhooks take milliseconds.
+REQUEST_SECONDS: Final = 8
+# Measured with the full import set: what the preloading parent holds, what each worker adds under load.
+PARENT_BYTES: Final = 230 * 2**20
+WORKER_BYTES: Final = 45 * 2**20
+# Share of the container's memory that we plan to use.
+_USABLE: Final = 0.9
+
+
+def graceful_budget(drain_seconds: float) -> int:
+    """Whole seconds from SIGTERM to exit: linger, requests, then the turns under way, and one to end."""
+    return math.ceil(LINGER_SECONDS + REQUEST_SECONDS + drain_seconds + 1)
+
+
+def workers_that_fit(wanted: int, memory_limit: int | None) -> int:
+    """How many of the `wanted` workers the container's memory limit (bytes) holds; at least one."""
+    if memory_limit is None:
+        return wanted
+    return max(1, min(wanted, int((memory_limit * _USABLE - PARENT_BYTES) // WORKER_BYTES)))
+
+
+def keep_memory_shared() -> None:
+    """Move what exists into a generation that is never collected.
+
+    A full collection takes 240-330 ms with everything imported (contracts/performance), and touching every object
+    would copy the parent's pages into each worker.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 50)
+
+
+class DrainingServer(Server):
+    """Says that it goes away before it does."""
+
+    _lingering_since = 0.0
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """SIGTERM, which may come from the parent and the platform: answer on for a moment. Others: stop at once."""
+        DRAINING.begin()
+        if sig == signal.SIGTERM and self.started:
+            if not self._lingering_since:
+                self._lingering_since = time.monotonic()
+                self._captured_signals.append(sig)
+            return
+        super().handle_exit(sig, frame)
+
+    async def startup(self, sockets: list[Any] | None = None) -> None:
+        """Everything that start-up made stays for good."""
+        await super().startup(sockets=sockets)
+        keep_memory_shared()
+
+    async def on_tick(self, counter: int) -> bool:
+        """Called ten times a second."""
+        if self._lingering_since and time.monotonic() - self._lingering_since >= LINGER_SECONDS:
+            self.should_exit = True
+        return await super().on_tick(counter)
+
+
+class Worker(UvicornWorker):  # type: ignore[misc]
+    """Gunicorn's worker class; the application it serves was loaded by the parent."""
+
+    CONFIG_KWARGS: dict[str, Any] = {  # noqa: RUF012 declared so by uvicorn-worker
+        "loop": "uvloop",
+        "http": "httptools",
+        "lifespan": "on",
+        "access_log": False,
+        "server_header": False,
+        "timeout_graceful_shutdown": REQUEST_SECONDS,
+    }
+
+    async def _serve(self) -> None:
+        self.config.app = self.wsgi
+        server = DrainingServer(config=self.config)
+        self._install_sigquit_handler()
+        await server.serve(sockets=self.sockets)
+        if not server.started:
+            # The parent ends with this code, so that the platform sees a failed start.
+            raise SystemExit(3)
+
+
+class EventLogger(Logger):  # type: ignore[misc]
+    """Gunicorn's lines as events of ours: through the root logger, no handlers and no access log of its own."""
+
+    def setup(self, cfg: Config) -> None:
+        """Called at start and on reload."""
+        self.cfg = cfg
+        self._access_log_enabled = False
+        for each in (self.error_log, self.access_log):
+            each.handlers[:] = []
+            each.propagate = True
