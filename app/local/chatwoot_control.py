@@ -16,7 +16,7 @@ from app.local.chatwoot_desk import Desk
 from app.local.chatwoot_messages import NewMessage, Refused, Upload
 from app.local.chatwoot_state import Conversation, Message, User
 from app.local.chatwoot_views import Views
-from app.local.twin_control import ControlError, Handler, answer, controlled, json_of, number_of
+from app.local.twin_control import ControlError, Handler, answer, controlled, json_of, news, number_of
 
 Json = dict[str, Any]
 LINK_SECONDS = 300
@@ -67,7 +67,7 @@ class DeskControl:
         table: list[tuple[str, Handler, list[str]]] = [
             ("/_twin/conversations", self.conversations, ["GET"]),
             (one, self.conversation, ["GET", "PATCH", "DELETE"]),
-            (f"{one}/messages", self.write, ["POST"]),
+            (f"{one}/say", self.write, ["POST"]),
             (f"{one}/messages/{{message_id:int}}", self.message, ["GET", "DELETE"]),
             ("/_twin/contacts", self.contacts, ["GET"]),
             ("/_twin/people", self.people, ["GET"]),
@@ -106,7 +106,7 @@ class DeskControl:
         """With `after=<revision>&wait=<seconds>`: as soon as something changed, at the latest then."""
         after, wait = number_of(request, "after", -1), number_of(request, "wait", 0)
         if self.store.revision <= after and wait > 0:
-            await self.store.bell.wait("*", min(wait, 60.0))
+            await news(request, self.store.bell, "*", min(wait, 60.0))
         return answer(self.inbox_view())
 
     def inbox_view(self) -> Json:

@@ -170,8 +170,7 @@ class Store:
         self.blobs = snapshot.read_blobs()
         self.revision = 0
         self.dirty = False
-        saved = snapshot.read()
-        self.state = State() if saved is None else msgspec.json.decode(saved, type=State)
+        self.state = snapshot.read(State) or State()
         self._messages: dict[int, list[int]] = {}
         self._sources: dict[tuple[int, str], int] = {}
         for message in self.state.messages.values():
@@ -180,7 +179,7 @@ class Store:
             self._sources[link.inbox_id, link.source_id] = link.id
 
     def save(self) -> None:
-        self._snapshot.write(msgspec.json.encode(self.state))
+        self._snapshot.write(self.state)
         self.dirty = False
 
     def touch(self) -> None:

@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from app.local.twin_clock import TwinClock
+from app.local.twin_clock import Bell, TwinClock
 from app.local.twin_faults import FaultBook
 from app.local.webhook_sender import Delivery, WebhookSender
 
@@ -59,6 +59,22 @@ def controlled(handler: Handler) -> Handler:
             return answer({"error": str(error)}, 400)
 
     return wrapped
+
+
+async def news(request: Request, bell: Bell, key: str, seconds: float) -> None:
+    """Returns when the key rings, the caller hangs up, or time is over: a long poll must not outlive its caller."""
+
+    async def gone() -> None:
+        while (await request.receive())["type"] != "http.disconnect":
+            pass
+
+    waits = {asyncio.create_task(bell.wait(key, seconds)), asyncio.create_task(gone())}
+    try:
+        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in waits:
+            task.cancel()
+        await asyncio.gather(*waits, return_exceptions=True)
 
 
 def number_of(request: Request, name: str, default: float) -> float:

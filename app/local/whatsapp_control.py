@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
-from app.local.twin_control import ControlError, answer, controlled, json_of, number_of, object_of
+from app.local.twin_control import ControlError, answer, controlled, json_of, news, number_of, object_of
 from app.local.whatsapp_candidate import CandidatePhone, PhoneError, Say
 from app.local.whatsapp_state import Candidate, PhoneMessage, Template, new_bsuid
 
@@ -151,7 +151,7 @@ class PhoneControl:
         candidate = self._who(request)
         after, wait = number_of(request, "after", -1), number_of(request, "wait", 0)
         if candidate.revision <= after and wait > 0:
-            await self.store.bell.wait(candidate.id, min(wait, 60.0))
+            await news(request, self.store.bell, candidate.id, min(wait, 60.0))
         return answer(self.screen_view(candidate))
 
     async def stream(self, request: Request) -> Response:
@@ -198,6 +198,7 @@ class PhoneControl:
             "revision": candidate.revision,
             "now": now,
             "typing": candidate.typing_until > now,
+            "typing_at": candidate.typing_at,
             "typing_until": candidate.typing_until,
             "window_open": candidate.window_until > now,
             "window_until": candidate.window_until,

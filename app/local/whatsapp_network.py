@@ -225,7 +225,8 @@ class Network:
             if earlier.id == message_id:
                 break
         if typing:
-            candidate.typing_until = self.clock.now() + TYPING_SECONDS
+            candidate.typing_at = self.clock.now()
+            candidate.typing_until = candidate.typing_at + TYPING_SECONDS
         self.store.touch(candidate.id)
 
 

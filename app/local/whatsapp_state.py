@@ -78,6 +78,7 @@ class Candidate(msgspec.Struct, kw_only=True):
     reads: bool = True
     marketing_opt_out: bool = False
     window_until: float = 0.0
+    typing_at: float = 0.0
     typing_until: float = 0.0
     revision: int = 0
     past_ids: list[str] = []
@@ -135,7 +136,7 @@ class State(msgspec.Struct, kw_only=True):
 
 
 class Store:
-    """The state with its look-ups. Raises msgspec.DecodeError when the snapshot is not one."""
+    """The state with its look-ups. Raises LocalServerError when the snapshot is damaged."""
 
     def __init__(self, snapshot: SnapshotFile) -> None:
         self._snapshot = snapshot
@@ -143,13 +144,12 @@ class Store:
         self.blobs = snapshot.read_blobs()
         self.dirty = False
         self._aliases: dict[str, str] = {}
-        saved = snapshot.read()
-        self.state = State() if saved is None else msgspec.json.decode(saved, type=State)
+        self.state = snapshot.read(State) or State()
         for candidate in self.state.candidates.values():
             self.index(candidate)
 
     def save(self) -> None:
-        self._snapshot.write(msgspec.json.encode(self.state))
+        self._snapshot.write(self.state)
         self.dirty = False
 
     def index(self, candidate: Candidate) -> None:
