@@ -215,10 +215,9 @@ def _state_of(house: _House) -> HouseState:
 
 
 def _welcome(house: _House, log: Path) -> str:
-    seconds = time.time() - psutil.Process().create_time()
     thinking = "Claude" if "ANTHROPIC_API_KEY" in house.given else "the guided engine (no ANTHROPIC_API_KEY)"
     lines = [
-        f"ready after {seconds:.1f} s",
+        f"ready after {_seconds_since_the_command():.1f} s",
         "",
         f"  service    {house.service_url}",
         f"  WhatsApp   {house.urls.get('360dialog') or house.given['DIALOG360_BASE_URL']}",
@@ -230,6 +229,14 @@ def _welcome(house: _House, log: Path) -> str:
         "Stop with Ctrl-C; start empty with:  ./start.sh local --fresh",
     ]
     return "\n".join(lines)
+
+
+def _seconds_since_the_command() -> float:
+    """Since start.sh was called: it becomes this process. psutil's create_time is off by up to a second on Linux."""
+    if sys.platform != "linux":
+        return time.time() - psutil.Process().create_time()
+    started = int(Path("/proc/self/stat").read_text().rpartition(")")[2].split()[19])  # proc(5): starttime
+    return time.clock_gettime(time.CLOCK_BOOTTIME) - started / os.sysconf("SC_CLK_TCK")
 
 
 def _say(text: str, *, stream: TextIO | None = None) -> None:

@@ -66,8 +66,13 @@ class Instance:
         url: str = json.loads(self.state_file.read_text())["urls"][name]
         return url
 
+    def _is_ready(self) -> bool:
+        with contextlib.suppress(FileNotFoundError):
+            return bool(json.loads(self.state_file.read_text())["pid"] == self.process.pid)
+        return False
+
     async def until_ready(self) -> "Instance":
-        await until("the house is ready", lambda: self.state_file.exists() or self.process.returncode is not None)
+        await until("the house is ready", lambda: self._is_ready() or self.process.returncode is not None)
         assert self.process.returncode is None, await self.said()
         self.family = psutil.Process(self.process.pid).children(recursive=True)
         return self
@@ -136,7 +141,7 @@ async def houses(tmp_path: Path) -> AsyncIterator[Houses]:
             await instance.process.wait()
 
 
-async def test_one_command_brings_everything_up_and_ctrl_c_leaves_nothing(houses: Houses) -> None:
+async def test_one_command_brings_everything_up_once_and_ctrl_c_leaves_nothing(houses: Houses) -> None:
     house = await (await houses.start()).until_ready()
     async with httpx.AsyncClient() as client:
         ready = await client.get(f"{house.url}/health/readiness")
@@ -146,6 +151,9 @@ async def test_one_command_brings_everything_up_and_ctrl_c_leaves_nothing(houses
     assert house.state_file.stat().st_mode & 0o077 == 0
     assert (house.data_dir / "secrets.json").stat().st_mode & 0o077 == 0
     assert len(house.family) >= 3  # Redis, Postgres, the service
+    refusal = await houses.refusal()  # a second one on the same data
+    assert f"process {house.process.pid}" in refusal
+    assert "LOCAL_DATA_DIR" in refusal
     assert await house.stop() == 0
     said = await house.said()
     assert "ready after" in said
@@ -155,30 +163,18 @@ async def test_one_command_brings_everything_up_and_ctrl_c_leaves_nothing(houses
     await house.until_nobody_is_left()
 
 
-async def test_a_second_instance_on_the_same_data_is_refused_by_the_name_of_the_first(houses: Houses) -> None:
-    first = await (await houses.start()).until_ready()
-    assert f"process {first.process.pid}" in await houses.refusal()
-    async with httpx.AsyncClient() as client:
-        assert (await client.get(f"{first.url}/health/liveness")).status_code == 200
-    assert await first.stop(signal.SIGTERM) == 0
-    await first.until_nobody_is_left()
-
-
-async def test_data_are_kept_until_a_fresh_start(houses: Houses) -> None:
-    for arguments, expected in (((), None), ((), b"kept"), (("--fresh",), None)):
+async def test_a_killed_house_leaves_nothing_running_and_its_data_until_a_fresh_start(houses: Houses) -> None:
+    for arguments, expected, end in (
+        ((), None, signal.SIGKILL),
+        ((), b"kept", signal.SIGTERM),
+        (("--fresh",), None, signal.SIGTERM),
+    ):
         house = await (await houses.start(*arguments)).until_ready()
         async with Redis.from_url(house.part("redis")) as client:
             assert await client.get("kept?") == expected
             await client.set("kept?", "kept")
-        assert await house.stop() == 0
-
-
-async def test_nothing_survives_a_house_that_was_killed(houses: Houses) -> None:
-    house = await (await houses.start()).until_ready()
-    await house.stop(signal.SIGKILL)
-    await house.until_nobody_is_left()
-    again = await (await houses.start()).until_ready()
-    assert await again.stop() == 0
+        assert await house.stop(end) == (0 if end == signal.SIGTERM else -signal.SIGKILL)
+        await house.until_nobody_is_left()
 
 
 async def test_a_service_that_dies_ends_the_house_with_the_reason(houses: Houses) -> None:
