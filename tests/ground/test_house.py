@@ -211,6 +211,14 @@ async def test_damaged_data_are_named_with_the_way_out(houses: Houses, tmp_path:
     assert (foreign / "holiday.jpg").exists()
 
 
+async def test_damaged_secrets_are_named_with_the_way_out(houses: Houses, tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "secrets.json").write_text("{")
+    line = await houses.refusal()
+    assert "secrets.json is damaged" in line
+    assert "--fresh" in line
+
+
 async def test_a_data_directory_that_is_none_is_named(houses: Houses, tmp_path: Path) -> None:
     occupied = tmp_path / "a file"
     occupied.touch()

