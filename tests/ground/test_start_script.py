@@ -22,7 +22,14 @@ import psutil
 import pytest
 
 ROOT = Path(__file__).parents[2]
+UNSET_HERE = {"ENVIRONMENT", "RAILWAY_ENVIRONMENT", "RAILWAY_ENVIRONMENT_NAME"}
 PLAYS_PYTEST = "import sys; print('pytest got', sys.argv[1:])"
+# Tells how it was called and by which environment; refuses like a pre-flight that found faults when told to.
+PLAYS_APP = """
+import os, sys
+print(os.getpid(), *sys.argv[1:], os.environ.get("ENVIRONMENT"), flush=True)
+sys.exit(1 if sys.argv[1] == os.environ.get("REFUSE") else 0)
+"""
 
 
 @dataclass(frozen=True)
@@ -202,6 +209,52 @@ def test_an_interrupted_installation_leaves_no_process_and_is_made_good(
     again = clone.run("test")
     assert again.returncode == 0, again.stderr
     assert "interrupted" in again.stderr
+
+
+@pytest.fixture
+def deployment(clone: Clone) -> Clone:
+    """A clone as in a container: packages belong to the Python on the PATH, there is no .venv."""
+    (clone.home / "app").mkdir()
+    (clone.home / "app" / "__main__.py").write_text(PLAYS_APP)
+    (clone.index / "python3").symlink_to(sys.executable)
+    return clone
+
+
+def called(result: subprocess.CompletedProcess[str]) -> list[str]:
+    return [line.partition(" ")[2] for line in result.stdout.splitlines()]
+
+
+@pytest.mark.parametrize(("arguments", "command"), [((), "serve"), (("web",), "serve"), (("worker",), "worker")])
+def test_production_looks_before_it_serves_and_installs_nothing(
+    deployment: Clone, arguments: tuple[str, ...], command: str
+) -> None:
+    path = f"{deployment.index}:{os.environ['PATH']}"
+    environ = {key: value for key, value in deployment.environ(PATH=path).items() if key not in UNSET_HERE}
+    result = deployment.run(*arguments, environ=environ)
+    assert called(result) == ["preflight production", f"{command} production"], result.stderr
+    assert not (deployment.home / ".venv").exists()
+    staging = deployment.run(*arguments, environ={**environ, "ENVIRONMENT": "staging"})
+    assert called(staging) == ["preflight staging", f"{command} staging"]
+
+
+def test_production_does_not_start_when_the_preflight_refuses(deployment: Clone) -> None:
+    result = deployment.run(
+        environ=deployment.environ(PATH=f"{deployment.index}:{os.environ['PATH']}", REFUSE="preflight")
+    )
+    assert result.returncode == 1
+    assert [line.split()[0] for line in called(result)] == ["preflight"]
+
+
+def test_the_server_takes_the_place_of_the_script_and_so_gets_its_signals(deployment: Clone) -> None:
+    script = subprocess.Popen(
+        [str(deployment.home / "start.sh")],
+        env=deployment.environ(PATH=f"{deployment.index}:{os.environ['PATH']}", REFUSE="serve"),
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    out, _ = script.communicate(timeout=30)
+    assert script.returncode == 1  # a failed start is not a success
+    assert int(out.splitlines()[-1].split()[0]) == script.pid
 
 
 def test_an_unknown_command_shows_what_there_is(clone: Clone) -> None:
