@@ -286,7 +286,7 @@ class Variables(BaseModel):
         Seconds,
         _about("A conversation whose worker died is taken over after this; leases under way are renewed."),
         Var(Group.PACE),
-    ] = 10
+    ] = 8
     send_lease_seconds: Annotated[
         Seconds,
         _about("A send that reported nothing for this long counts as uncertain and is never blindly repeated."),

@@ -48,8 +48,8 @@ log = get_logger()
 DOCKET_NAME = "desk"
 # Docket raises "Too many connections" at redis-py's default of 100 (contracts/tasks).
 DOCKET_CONNECTIONS = 2000
-# A dead worker's task is run again after this; the mailbox lease must be over by then.
-REDELIVERY = timedelta(seconds=10)
+# A dead worker's task is run again this long after its mailbox lease is over.
+REDELIVERY_MARGIN_SECONDS = 2.0
 
 
 def secret(value: SecretStr | None) -> str:
@@ -232,7 +232,7 @@ class Desk:
             self.docket,
             name=self.name,
             concurrency=self.settings.worker_concurrency,
-            redelivery_timeout=REDELIVERY,
+            redelivery_timeout=timedelta(seconds=self.settings.turn_lease_seconds + REDELIVERY_MARGIN_SECONDS),
             reconnection_delay=timedelta(seconds=1),
             minimum_check_interval=timedelta(milliseconds=50),
             scheduling_resolution=timedelta(milliseconds=50),

@@ -16,6 +16,10 @@ log = get_logger()
 MAX_ATTEMPTS = 10
 MAX_DELAY_SECONDS = 60.0
 HALTED_DELAY_SECONDS = 60.0
+# A send without any receipt is made once more after its status did not come; then a person has to look.
+MAX_SENDS = 2
+# While reports lie unread, one of them may be about this very row.
+STATUSES_SECONDS = 1.0
 
 
 class Lane(Protocol):
@@ -130,11 +134,11 @@ class Delivery:
             return None
         if begun.held:
             return Settlement(id=row.id, status=Outcome.CANCELLED, error_code="taken_over")
-        waited = begun.age_seconds
-        if waited < self._reconcile_seconds:
-            after = time.time() + self._reconcile_seconds - waited
+        wait = self._reconcile_seconds - begun.waited_seconds
+        if wait > 0 or begun.statuses_wait:
+            after = time.time() + max(wait, STATUSES_SECONDS)
             return Settlement(id=row.id, status=Outcome.UNCERTAIN, reconcile_after=after)
-        if row.attempts > 2:
+        if begun.sends >= MAX_SENDS:
             return Settlement(id=row.id, status=Outcome.DEAD, error_code="ambiguous", error_title="no receipt, twice")
         # Its status would have come long ago: it was not accepted. Once more.
         again = await self._mailbox.begin(address, row.id, assistant=row.author == "assistant", again=True)

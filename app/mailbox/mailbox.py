@@ -73,11 +73,16 @@ class Lease:
 
 @dataclass(frozen=True)
 class Begun:
-    """May this row be sent? `held`: a person speaks. Neither: a send began `age_seconds` ago and may have arrived."""
+    """May this row be sent? `held`: a person speaks. Neither: `sends` of it began before and may have arrived.
+
+    `waited_seconds` counts from the first look at such a row; `statuses_wait`: reports lie unread that may settle it.
+    """
 
     ok: bool = False
     held: bool = False
-    age_seconds: float = 0.0
+    waited_seconds: float = 0.0
+    sends: int = 0
+    statuses_wait: bool = False
 
 
 @dataclass(frozen=True)
@@ -125,8 +130,9 @@ class Mailbox:
             return None
         now = seconds + micros / 1e6
         return Clock(
-            first=float(first or now),
-            last=float(last or first or now),
+            # Without stamps the burst was taken up before: it has settled.
+            first=float(first or 0),
+            last=float(last or first or 0),
             not_before=float(not_before or 0),
             now=now,
             count=count,
@@ -222,18 +228,21 @@ class Mailbox:
 
         `again` starts a begun row anew. One round trip, made right before the vendor's call.
         """
+        number_id = address.split(":")[1] if ":" in address else ""
         match await self._begin(
-            keys=keys(address, "h", "sending"), args=[row_id, int(assistant), int(again), SENDING_SECONDS]
+            keys=[*keys(address, "h", "sending"), DUE],
+            args=[row_id, int(assistant), int(again), SENDING_SECONDS, f"statuses:{number_id}"],
         ):
             case [b"held"]:
                 return Begun(held=True)
-            case [b"begun", age]:
-                return Begun(age_seconds=age / 1000)
+            case [b"begun", waited, sends, unread]:
+                return Begun(waited_seconds=waited / 1000, sends=sends, statuses_wait=bool(unread))
         return Begun(ok=True)
 
     async def end(self, address: str, row_ids: list[str]) -> None:
         """The outcome of these rows is recorded."""
-        await self._redis.hdel(keys(address, "sending")[0], *row_ids)
+        fields = [name for row_id in row_ids for name in (row_id, f"{row_id}:asked")]
+        await self._redis.hdel(keys(address, "sending")[0], *fields)
 
     async def is_held(self, address: str) -> bool:
         """True from the moment a recruiter's message is stored until the assistant is given the conversation back."""

@@ -178,6 +178,8 @@ async def test_a_send_that_began_is_not_begun_again(mailbox: Mailbox, address: s
     second = await mailbox.begin(address, "row", assistant=True)
     assert not second.ok
     assert not second.held
+    assert second.sends == 1
+    assert (await mailbox.begin(address, "row", assistant=True)).waited_seconds >= second.waited_seconds
     assert (await mailbox.begin(address, "row", assistant=True, again=True)).ok
     await mailbox.end(address, ["row"])
     assert (await mailbox.begin(address, "row", assistant=True)).ok

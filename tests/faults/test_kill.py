@@ -1,0 +1,56 @@
+"""Promises 1 and 2: a worker killed at any step loses nothing, and the candidate gets exactly one reply."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+
+from app.database.outbox import Channel, State
+from app.local.postgres import PostgresServer
+from tests.faults.dying import METHODS, NODES
+from tests.fixtures.stack import Stack, running_stack, until_true
+
+pytestmark = pytest.mark.xdist_group("faults")
+STEPS = [*METHODS, *[f"before_{node}" for node in NODES]]
+
+
+@pytest.fixture(scope="module")
+async def doors(postgres: PostgresServer, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stack]:
+    """A stack whose web process only stores; workers are the tests' own."""
+    async with running_stack(postgres, tmp_path_factory.mktemp("kill"), WORKER_MODE="off") as stack:
+        await stack.serve()
+        yield stack
+
+
+@pytest.fixture
+async def workers(doors: Stack) -> AsyncIterator[Stack]:
+    """The same; the test's workers end with it."""
+    yield doors
+    for process in doors.processes[1:]:
+        await process.kill()
+    del doors.processes[1:]
+
+
+@pytest.mark.parametrize("step", STEPS)
+async def test_a_worker_killed_after_any_step_leaves_exactly_one_reply(workers: Stack, step: str) -> None:
+    doors = workers
+    doomed = await doors.work("tests.faults.dying", DIE_AFTER=step)
+    phone = await doors.candidate()
+    await phone.say("Hello, I am looking for work")
+    await asyncio.wait_for(doomed.child.wait(), 30)
+    await doors.work()
+    replies = await phone.until_said(1, seconds=30)
+
+    async def all_rows_ended() -> bool:
+        view = await phone.view()
+        return bool(view.outbox) and all(row.state not in (State.PENDING, State.SENDING) for row in view.outbox)
+
+    await until_true(all_rows_ended, what="every row of the outbox to reach its end", seconds=30)
+    view = await phone.view()
+    assert len(await phone.replies()) == len(replies) == 1
+    assert [line.author for line in view.transcript] == ["candidate", "assistant"]
+    whatsapp = [row for row in view.outbox if row.channel is Channel.WHATSAPP]
+    assert [row.state in (State.SENT, State.DELIVERED, State.READ) for row in whatsapp] == [True]
+    assert view.turn_no == 1
+    shown = [message.content for message in doors.shown_in_chatwoot(view.chatwoot.conversation_id)]
+    assert len(shown) == 2, shown
