@@ -21,7 +21,10 @@ class TranscriptLine(TypedDict):
 
 
 class ConversationState(TypedDict):
-    """What the record knows when the turn opens (`open_turn`). `country` (ISO 3166) helps the first greeting only."""
+    """What the record knows when the turn opens (`open_turn`).
+
+    `country` (ISO 3166) helps the first greeting only; `candidate_id` is whose daily budget the models spend.
+    """
 
     language: str | None
     intake: Json
@@ -32,6 +35,7 @@ class ConversationState(TypedDict):
     transcript: list[TranscriptLine]
     window_expires_at: str | float | None
     country: NotRequired[str]
+    candidate_id: NotRequired[str]
 
 
 class TurnInput(TypedDict):
