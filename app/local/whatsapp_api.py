@@ -15,7 +15,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from app.local.twin_clock import TwinClock
-from app.local.whatsapp_errors import GraphError, render_error
+from app.local.whatsapp_errors import GatewayError, GraphError, render_error
 from app.local.whatsapp_network import Network
 from app.local.whatsapp_rules import check_message, part, text_of
 from app.local.whatsapp_state import UPLOADED_MEDIA_SECONDS, StoredMedia, Template, WebhookTarget
@@ -24,6 +24,7 @@ from app.local.whatsapp_webhooks import WebhookHub
 Handler = Callable[[Request], Awaitable[Response]]
 
 URL_SECONDS = 300
+UPLOADS_PER_SECOND = 25  # contracts/whatsapp.md §1, Limits
 MEGABYTE = 1024 * 1024
 # Largest upload by type (contracts/whatsapp.md §3, Media).
 CAPS = {"image": 5 * MEGABYTE, "audio": 16 * MEGABYTE, "video": 16 * MEGABYTE, "application": 100 * MEGABYTE}
@@ -41,6 +42,7 @@ class VendorApi:
         self.api_key, self.network, self.hub, self.clock = api_key, network, hub, clock
         self.store = network.store
         self._media_errors: list[float] = []
+        self._uploads: list[float] = []
 
     def routes(self) -> list[Route]:
         table: list[tuple[str, Handler, list[str]]] = [
@@ -60,6 +62,8 @@ class VendorApi:
             try:
                 self._authorise(request.headers.get("D360-API-KEY", ""))
                 return await handler(request)
+            except GatewayError as error:
+                return _answer(error.body(), error.status)
             except GraphError as error:
                 status, body, media_type = render_error(error.code, error.details)
                 return Response(body, status, media_type=media_type)
@@ -68,7 +72,7 @@ class VendorApi:
 
     def _authorise(self, key: str) -> None:
         if not hmac.compare_digest(key.encode(), self.api_key.encode()):
-            raise GraphError(190, "Invalid api_key")
+            raise GatewayError(401, "Invalid api_key")
 
     async def messages(self, request: Request) -> Response:
         body = await _json(request)
@@ -98,6 +102,11 @@ class VendorApi:
         return _answer({"success": True})
 
     async def upload(self, request: Request) -> Response:
+        now = self.clock.now()
+        self._uploads = [at for at in self._uploads if at > now - 1]
+        if len(self._uploads) >= UPLOADS_PER_SECOND:
+            raise GatewayError(400, "You have exceeded the endpoint rate limit.")
+        self._uploads.append(now)
         # Closing the form deletes the temporary file behind a large upload.
         async with request.form(max_part_size=101 * MEGABYTE) as form:
             file = form.get("file")
@@ -121,7 +130,7 @@ class VendorApi:
         now = self.clock.now()
         self._media_errors = [at for at in self._media_errors if at > now - 3600]
         if len(self._media_errors) >= 20 and self._media_errors[-1] > now - 1800:
-            raise GraphError(131005, "Endpoint blocked: too many failed media requests")
+            raise GatewayError(403, "Endpoint blocked: too many failed media requests")
         media = self.store.state.media.get(str(request.path_params["media_id"]))
         if media is None or media.expires_at < now:
             self._media_errors.append(now)

@@ -65,12 +65,18 @@ class GraphError(Exception):
         self.code = code
         self.details = details
 
-    @property
-    def status(self) -> int:
-        return ERRORS.get(self.code, (400, ""))[0]
+
+class GatewayError(Exception):
+    """A refusal by 360Dialog itself, before Meta saw the request: another form of body (seen in public clients)."""
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(f"{status}: {message}")
+        self.status = status
+        self.message = message
 
     def body(self) -> dict[str, Any]:
-        return error_body(self.code, self.details)
+        meta = {"success": False, "http_code": self.status, "developer_message": self.message}
+        return {"meta": {**meta, "360dialog_trace_id": secrets.token_urlsafe(14)}}
 
 
 def title(code: int) -> str:

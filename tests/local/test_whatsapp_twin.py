@@ -61,7 +61,7 @@ async def test_a_reply_reaches_the_phone_and_comes_back_as_sent_delivered_read(w
 async def test_a_wrong_key_is_refused(whatsapp: WhatsAppRun) -> None:
     answer = await whatsapp.http.post("/messages", json=TEXT, headers={"D360-API-KEY": "wrong"})
     assert answer.status_code == 401
-    assert answer.json()["error"]["code"] == 190
+    assert answer.json()["meta"]["developer_message"] == "Invalid api_key"
 
 
 def button(number: int, **fields: object) -> Json:
@@ -335,6 +335,16 @@ async def test_media_that_whatsapp_does_not_take_is_refused(whatsapp: WhatsAppRu
     assert gif.json()["error"]["code"] == 100
     huge = {"file": ("a.png", bytes(5 * 1024 * 1024 + 1), "image/png")}
     assert (await whatsapp.http.post("/media", data=data, files=huge)).json()["error"]["code"] == 131053
+
+
+async def test_more_than_25_uploads_a_second_are_a_throttle_with_status_400(whatsapp: WhatsAppRun) -> None:
+    async def upload() -> httpx.Response:
+        files = {"file": ("a.png", b"PNG", "image/png")}
+        return await whatsapp.http.post("/media", data={"messaging_product": "whatsapp"}, files=files)
+
+    answers = await asyncio.gather(*(upload() for _ in range(26)))
+    (refused,) = [answer for answer in answers if answer.status_code == 400]
+    assert refused.json()["meta"]["developer_message"] == "You have exceeded the endpoint rate limit."
 
 
 async def test_twenty_failed_media_requests_block_the_route(whatsapp: WhatsAppRun) -> None:
