@@ -16,7 +16,7 @@ from app.local.chatwoot_desk import Desk
 from app.local.chatwoot_messages import NewMessage, Refused, Upload
 from app.local.chatwoot_state import Conversation, Message, User
 from app.local.chatwoot_views import Views
-from app.local.twin_control import ControlError, Handler, answer, controlled, json_of, news, number_of
+from app.local.twin_control import ControlError, Handler, answer, controlled, json_of, news, number_of, object_of
 
 Json = dict[str, Any]
 LINK_SECONDS = 300
@@ -69,6 +69,8 @@ class DeskControl:
             (one, self.conversation, ["GET", "PATCH", "DELETE"]),
             (f"{one}/say", self.write, ["POST"]),
             (f"{one}/messages/{{message_id:int}}", self.message, ["GET", "DELETE"]),
+            (f"{one}/messages/{{message_id:int}}/retry", self.retry, ["POST"]),
+            (f"{one}/automation", self.automation, ["POST"]),
             ("/_twin/contacts", self.contacts, ["GET"]),
             ("/_twin/people", self.people, ["GET"]),
             ("/_twin/stream", self.stream, ["GET"]),
@@ -183,10 +185,25 @@ class DeskControl:
                 new.sender_type, new.sender_id = "User", self._user(number).id
         return new
 
-    async def message(self, request: Request) -> Response:
-        message: Message | None = self.store.state.messages.get(request.path_params["message_id"])
+    def _message(self, request: Request) -> Message:
+        message = self.store.state.messages.get(request.path_params["message_id"])
         if message is None or message.conversation_id != self._conversation(request).id:
             raise ControlError("no such message in this conversation", 404)
+        return message
+
+    async def retry(self, request: Request) -> Response:
+        message = self._message(request)
+        self.desk.messages.retry(message)
+        return answer(self.views.message(message))
+
+    async def automation(self, request: Request) -> Response:
+        """A rule or macro posts the conversation to the inbox's URL: `event`, by default macro.executed."""
+        name = str((await object_of(request)).get("event", "macro.executed"))
+        self.desk.events.automation(self._conversation(request), name)
+        return answer({"event": name}, 202)
+
+    async def message(self, request: Request) -> Response:
+        message = self._message(request)
         if request.method == "DELETE":
             self.desk.messages.delete(message)
         return answer(self.views.message(message))

@@ -41,6 +41,7 @@ class ConversationRoutes:
             Endpoint("POST", f"{one}/messages", self.create_message, bots=True),
             Endpoint("PATCH", f"{one}/messages/{{message_id:int}}", self.update_message),
             Endpoint("DELETE", f"{one}/messages/{{message_id:int}}", self.delete_message),
+            Endpoint("POST", f"{one}/messages/{{message_id:int}}/retry", self.retry_message),
         ]
 
     def _conversation(self, call: Call) -> Conversation:
@@ -254,6 +255,11 @@ class ConversationRoutes:
     def update_message(self, call: Call) -> Response:
         message = self._message(call)
         self.desk.messages.set_status(message, call.text("status"), call.text("external_error") or None)
+        return answer(self.views.message(message))
+
+    def retry_message(self, call: Call) -> Response:
+        message = self._message(call)
+        self.desk.messages.retry(message)
         return answer(self.views.message(message))
 
     def delete_message(self, call: Call) -> Response:

@@ -98,6 +98,9 @@ class Desk:
         if "status" in names and conversation.status == "resolved":
             conversation.waiting_since = 0.0  # without callbacks in the original: no event of its own
         self._note_activity(conversation, before, names, actor)
+        if "status" in names and self._auto_assigned(conversation):
+            # The assignment inside the same save overwrites the saved changes: no status event (issue 9277).
+            changes, names = [("assignee_id", None, conversation.assignee_id)], {"assignee_id"}
         if "status" in names:
             for status, name in (("open", "conversation_opened"), ("resolved", "conversation_resolved")):
                 if conversation.status == status:
@@ -109,6 +112,15 @@ class Desk:
         )
         self.store.touch()
 
+    def _auto_assigned(self, conversation: Conversation) -> bool:
+        """The older auto-assignment took the opened conversation for a member of the inbox."""
+        inbox = self.store.state.inboxes[conversation.inbox_id]
+        takes = inbox.enable_auto_assignment and inbox.members and not self.settings.assignment_v2
+        if not takes or conversation.status != "open" or conversation.assignee_id:
+            return False
+        conversation.assignee_id = inbox.members[0]
+        return True
+
     def set_status(self, conversation: Conversation, status: str, actor: Actor | None, until: float = 0.0) -> None:
         if status not in STATUSES:
             raise Refused(500, {"error": f"'{status}' is not a valid status"})
@@ -118,7 +130,12 @@ class Desk:
                 fields["assignee_id"] = actor.id  # an agent who opens a conversation takes it
             if self.settings.typed_owner:
                 fields["assignee_agent_bot_id"] = None
+        was = conversation.status
         self.change(conversation, actor, **fields)
+        if status == "resolved" != was and self.store.state.inboxes[conversation.inbox_id].csat_survey_enabled:
+            survey = NewMessage(content="Please rate the conversation", message_type="template")
+            survey.content_type = "input_csat"
+            self.post(conversation, survey)
 
     def assign(self, conversation: Conversation, actor: Actor | None, *, user_id: int = 0, bot_id: int = 0) -> None:
         """An unknown user unassigns without a word."""
@@ -195,6 +212,14 @@ class Desk:
         elif conversation.status == "resolved":
             fields["status"] = "pending" if state.inboxes[conversation.inbox_id].agent_bot_id else "open"
         self.change(conversation, None, **fields)
+        self._greet(conversation)
+
+    def _greet(self, conversation: Conversation) -> None:
+        """The inbox's greeting, once per conversation: an outgoing template signed by nobody."""
+        inbox = self.store.state.inboxes[conversation.inbox_id]
+        said = (m.message_type == "template" for m in self.store.newest_messages(conversation.id))
+        if inbox.greeting_enabled and inbox.greeting_message and not any(said):
+            self.post(conversation, NewMessage(content=inbox.greeting_message, message_type="template"))
 
     def _human(self, message: Message) -> bool:
         """Counts as a person's reply: clears waiting_since, sets the first reply."""

@@ -36,7 +36,8 @@ class ChatwootSettings(msgspec.Struct, kw_only=True):
     `job_seconds` lie between an event and the building of its payload, up to `jitter_seconds` more are random, so
     that events overtake each other. `webhook_retries`: 1 = at most once (today), 3 = after PR 15952. A limit of 0 is
     lifted (contracts/chatwoot.md §2: our own address is on the allow list). `typed_owner`: later than 4.15.1, an
-    assigned bot owns a pending conversation and a person's assignment opens it.
+    assigned bot owns a pending conversation and a person's assignment opens it. `assignment_v2` false: the older
+    auto-assignment, which swallows the status event of a conversation that opens (issue 9277).
     """
 
     job_seconds: float = 0.02
@@ -50,6 +51,7 @@ class ChatwootSettings(msgspec.Struct, kw_only=True):
     requests_per_minute: int = 0
     keep_pending_on_bot_failure: bool = False
     typed_owner: bool = False
+    assignment_v2: bool = True
 
 
 class Failures(Protocol):
@@ -109,6 +111,21 @@ class Dispatcher:
         self._to_bots(event)
         if event.name not in BOT_ONLY_EVENTS:
             self._start(self._job(event))
+
+    def automation(self, conversation: Conversation, name: str) -> None:
+        """An automation rule's or macro's own webhook: conversation form, no signature, no delivery id."""
+        inbox = self._store.state.inboxes[conversation.inbox_id]
+        if inbox.webhook_url:
+            body = rails_json({**self._payloads.conversation(conversation), "event": name})
+            self._sender.send(
+                Delivery(
+                    url=inbox.webhook_url,
+                    body=body,
+                    label=f"automation:{name}",
+                    sign=lambda _: {},
+                    policy=self._policy(None),
+                )
+            )
 
     def _start(self, coroutine: Any) -> None:
         job: asyncio.Task[None] = asyncio.create_task(coroutine)

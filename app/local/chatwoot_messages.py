@@ -125,6 +125,11 @@ class MessageRecords:
             message.status, message.content_attributes = status, attributes
             self._updated(message)
 
+    def retry(self, message: Message) -> None:
+        """The Retry button: on an API inbox the failure is wiped and nothing is sent (issues 15918, 14120)."""
+        if message.status == "failed":
+            self.set_status(message, "sent", None)
+
     def delete(self, message: Message) -> None:
         message.content, message.content_type = "This message was deleted", "text"
         message.content_attributes = {"deleted": True}

@@ -9,7 +9,16 @@ import orjson
 
 from app.local.sample_files import sample_file
 from app.local.twin_clock import TwinClock
-from app.local.whatsapp_network import Network, contact_of
+from app.local.whatsapp_items import (
+    contact_card,
+    contact_of,
+    place_of,
+    preference_item,
+    sender_of,
+    system_item,
+    unsupported_content,
+)
+from app.local.whatsapp_network import Network
 from app.local.whatsapp_state import (
     INBOUND_MEDIA_SECONDS,
     WINDOW_SECONDS,
@@ -140,27 +149,32 @@ class CandidatePhone:
     def _content(self, candidate: Candidate, say: Say, message: PhoneMessage) -> Json:
         match say.type:
             case "text":
-                content = _text(say)
+                content = self._text(say)
             case "tap":
                 content = self._tap(candidate, say, message)
             case "location":
                 message.text = say.name or f"{say.latitude},{say.longitude}"
-                content = {"type": "location", "location": _place(say)}
+                content = {"type": "location", "location": place_of(say.latitude, say.longitude, say.name, say.address)}
             case "contacts":
                 message.text = say.name or "contact"
-                content = {"type": "contacts", "contacts": say.contacts or [_card(say.name, say.text)]}
+                content = {"type": "contacts", "contacts": say.contacts or [contact_card(say.name, say.text)]}
             case "order":
                 product = {"product_retailer_id": "sku", "quantity": 1, "item_price": 9.95, "currency": "EUR"}
                 order = {"catalog_id": "1", "text": say.text, "product_items": [product]}
                 content = {"type": "order", "order": order}
             case "unsupported":
                 # What WhatsApp cannot forward to a business: polls, events, view-once pictures.
-                content = _unsupported(say.text or "poll")
+                content = unsupported_content(say.text or "poll")
             case "reaction" | "edit" | "revoke":
                 content = self._about_another(candidate, say)
             case _:
                 content = self._media(say, message)
         return content
+
+    def _text(self, say: Say) -> Json:
+        if not say.text:
+            raise PhoneError("an empty text cannot be sent")
+        return {"type": "text", "text": {"body": say.text}}
 
     def _about_another(self, candidate: Candidate, say: Say) -> Json:
         """Reactions, edits and deletions name an earlier message."""
@@ -171,7 +185,7 @@ class CandidatePhone:
         if not target.mine:
             raise PhoneError("only one's own messages can be edited or deleted")
         if not self.settings.coexistence:
-            return _unsupported(say.type)
+            return unsupported_content(say.type)
         if say.type == "edit":
             changed = {"type": "text", "text": {"body": say.text}}
             return {"type": "edit", "edit": {"original_message_id": target.id, "message": changed}}
@@ -213,7 +227,7 @@ class CandidatePhone:
             place = {"latitude": say.latitude, "longitude": say.longitude}
             return {"type": "location", "location": place, **context}
         if option.kind == "contact_info":
-            cards = [{**_card(candidate.name, candidate.wa_id), "origin": "contact_request"}]
+            cards = [{**contact_card(candidate.name, candidate.wa_id), "origin": "contact_request"}]
             return {"type": "contacts", "contacts": cards, **context}
         if option.kind == "flow":
             reply = {"name": "flow", "body": "Sent", "response_json": orjson.dumps(say.raw).decode()}
@@ -258,6 +272,11 @@ class CandidatePhone:
             wire["caption"] = say.text
         return {"type": kind, kind: wire}
 
+    def announce_preference(self, candidate: Candidate) -> None:
+        """WhatsApp's own switch for marketing messages was turned."""
+        item, name = preference_item(candidate, int(self.clock.now())), "user_preferences"
+        self.hub.emit(Update(key=name, item=item, contacts=[contact_of(candidate)], name=name))
+
     def change_identity(
         self, candidate: Candidate, *, wa_id: str, announce: Literal["system", "field", "both", "none"]
     ) -> None:
@@ -275,7 +294,7 @@ class CandidatePhone:
         now = str(int(self.clock.now()))
         ids = {"previous": before.bsuid, "current": candidate.bsuid}
         if announce in {"system", "both"}:
-            self.hub.emit(Update(key="messages", item=_system(before, candidate, now, number=bool(wa_id))))
+            self.hub.emit(Update(key="messages", item=system_item(before, candidate, now, number=bool(wa_id))))
         if announce in {"field", "both"}:
             item: Json = {"user_id": ids, "detail": "User id changed", "timestamp": now}
             if candidate.wa_id and candidate.phone_visible:
@@ -283,58 +302,3 @@ class CandidatePhone:
             self.hub.emit(
                 Update(key="user_id_update", item=item, contacts=[contact_of(candidate)], name="user_id_update")
             )
-
-
-def sender_of(candidate: Candidate) -> Json:
-    """`from…` of a message; a hidden phone number is left out, never empty."""
-    ids = {
-        "from": candidate.wa_id if candidate.phone_visible else "",
-        "from_user_id": candidate.bsuid,
-        "from_parent_user_id": candidate.parent_bsuid,
-    }
-    return {key: value for key, value in ids.items() if value}
-
-
-def _system(before: Candidate, after: Candidate, now: str, *, number: bool) -> Json:
-    """System messages carry no contacts (Meta, system messages reference, 11 Aug 2026)."""
-    was, became = (before.wa_id, after.wa_id) if number else (before.bsuid, after.bsuid)
-    system: Json = {
-        "body": f"User {after.name} changed from {was} to {became}",
-        "type": "user_changed_number" if number else "user_changed_user_id",
-    }
-    if number:
-        system["wa_id"] = after.wa_id
-    if after.bsuid:
-        system |= {"user_id": after.bsuid, "previous_user_id": before.bsuid}
-    item = {"id": new_wamid(after.wa_id if number else ""), "timestamp": now, "type": "system", "system": system}
-    return {**sender_of(before), **item}
-
-
-def _text(say: Say) -> Json:
-    if not say.text:
-        raise PhoneError("an empty text cannot be sent")
-    return {"type": "text", "text": {"body": say.text}}
-
-
-def _place(say: Say) -> Json:
-    place = {"latitude": say.latitude, "longitude": say.longitude, "name": say.name, "address": say.address}
-    return {key: value for key, value in place.items() if value != ""}
-
-
-def _unsupported(kind: str) -> Json:
-    error = {
-        "code": 131051,
-        "title": "Message type unknown",
-        "message": "Message type unknown",
-        "error_data": {"details": "Message type is currently not supported."},
-    }
-    return {"type": "unsupported", "errors": [error], "unsupported": {"type": kind}}
-
-
-def _card(name: str, phone: str) -> Json:
-    shown = name or "Unknown"
-    card: Json = {"name": {"formatted_name": shown, "first_name": shown.split(" ")[0]}}
-    if phone:
-        digits = "".join(filter(str.isdigit, phone))
-        card["phones"] = [{"phone": f"+{digits}", "wa_id": digits, "type": "CELL"}]
-    return card

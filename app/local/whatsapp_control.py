@@ -110,11 +110,13 @@ class PhoneControl:
             if changes.keys() - allowed:
                 raise ControlError(f"only these can be changed: {sorted(allowed)}")
             msgspec.convert({**msgspec.to_builtins(candidate), **changes}, Candidate)
-            was_online = candidate.online
+            was_online, opted_out = candidate.online, candidate.marketing_opt_out
             for key, value in changes.items():
                 setattr(candidate, key, value)
             if candidate.online and not was_online:
                 self.network.come_online(candidate)
+            if candidate.marketing_opt_out != opted_out:
+                self.phone.announce_preference(candidate)
             self.store.touch(candidate.id)
         return answer(candidate)
 

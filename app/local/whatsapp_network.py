@@ -6,6 +6,7 @@ from typing import Any
 
 from app.local.twin_clock import TwinClock
 from app.local.whatsapp_errors import GraphError, status_error
+from app.local.whatsapp_items import contact_of
 from app.local.whatsapp_rules import Draft
 from app.local.whatsapp_state import Candidate, PhoneMessage, Store, new_wamid
 from app.local.whatsapp_templates import fill_template
@@ -228,17 +229,3 @@ class Network:
             candidate.typing_at = self.clock.now()
             candidate.typing_until = candidate.typing_at + TYPING_SECONDS
         self.store.touch(candidate.id)
-
-
-def contact_of(candidate: Candidate) -> dict[str, Any]:
-    """An element of `contacts[]`; the phone number is left out when a username hides it."""
-    contact: dict[str, Any] = {"profile": {"name": candidate.name}}
-    if candidate.username:
-        contact["profile"]["username"] = candidate.username
-    if candidate.wa_id and candidate.phone_visible:
-        contact["wa_id"] = candidate.wa_id
-    if candidate.bsuid:
-        contact["user_id"] = candidate.bsuid
-    if candidate.parent_bsuid:
-        contact["parent_user_id"] = candidate.parent_bsuid
-    return contact

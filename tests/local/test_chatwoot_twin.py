@@ -469,6 +469,59 @@ async def test_templates_quotes_and_other_authors(chatwoot: ChatwootRun) -> None
     assert bodies["AI"]["sender"]["type"] == "captain_assistant"
 
 
+async def test_greeting_and_survey_come_back_signed_by_nobody(chatwoot: ChatwootRun) -> None:
+    await chatwoot.api(
+        "PATCH",
+        "/inboxes/1",
+        {"greeting_enabled": True, "greeting_message": "Welcome {{contact.name}}", "csat_survey_enabled": True},
+    )
+    number = await chatwoot.mirrored()
+    for text in ("Hi", "Hello?"):
+        incoming = {"content": text, "message_type": "incoming"}
+        await chatwoot.api("POST", f"/conversations/{number}/messages", incoming)
+    await chatwoot.act(number, status="resolved")
+    await chatwoot.quiet()
+    bodies = [body for body in chatwoot.hooks.events("message_created") if body["message_type"] == "template"]
+    assert sorted(body["content"] for body in bodies) == ["Please rate the conversation", "Welcome Anna Kok"]
+    assert [body["sender"] for body in bodies] == [None, None]
+    assert "input_csat" in {body["content_type"] for body in bodies}
+
+
+async def test_the_older_auto_assignment_swallows_the_status_event() -> None:
+    async with running_chatwoot_twin(settings=ChatwootSettings(job_seconds=0, assignment_v2=False)) as run:
+        await run.api("PATCH", "/inboxes/1", {"enable_auto_assignment": True})
+        await run.api("POST", "/inbox_members", {"inbox_id": 1, "user_ids": [3]})
+        number = await run.mirrored()
+        await run.api("POST", f"/conversations/{number}/toggle_status", {"status": "open"})
+        await run.quiet()
+        assert not run.hooks.events("conversation_status_changed")
+        (updated,) = run.hooks.events("conversation_updated")
+        assert updated["changed_attributes"] == [{"assignee_id": {"previous_value": None, "current_value": 3}}]
+        assert updated["status"] == "open"
+
+
+async def test_the_retry_button_wipes_the_failure_and_sends_nothing(chatwoot: ChatwootRun) -> None:
+    number = await chatwoot.mirrored()
+    message = await chatwoot.recruiter(number, content="Hi")
+    path = f"/conversations/{number}/messages/{message['id']}"
+    await chatwoot.api("PATCH", path, {"status": "failed", "external_error": "window closed"})
+    await chatwoot.quiet()
+    chatwoot.hooks.posts.clear()
+    again = await chatwoot.control("POST", f"/_twin{path}/retry")
+    assert (again["status"], again["content_attributes"]) == ("sent", {})
+    await chatwoot.quiet()
+    assert [post.body["event"] for post in chatwoot.hooks.posts] == ["message_updated"]
+
+
+async def test_macros_post_unsigned_bodies(chatwoot: ChatwootRun) -> None:
+    number = await chatwoot.mirrored()
+    await chatwoot.control("POST", f"/_twin/conversations/{number}/automation", {"event": "macro.executed"})
+    await chatwoot.quiet()
+    (post,) = chatwoot.hooks.posts
+    assert (post.body["event"], post.body["id"]) == ("macro.executed", number)
+    assert not {name for name in post.headers if name.startswith("x-chatwoot")}
+
+
 # Entering
 
 

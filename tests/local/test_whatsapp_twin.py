@@ -265,6 +265,27 @@ async def test_a_new_number_brings_a_new_user_id(whatsapp: WhatsAppRun) -> None:
     assert (await whatsapp.http.get("/_twin/candidates/31699999999")).json()["id"] == "anna"
 
 
+async def test_turning_marketing_off_is_announced_and_holds_for_marketing_only(whatsapp: WhatsAppRun) -> None:
+    await whatsapp.candidate(bsuid="NL.77")
+    await whatsapp.say(text="Hi")
+    await whatsapp.control("PATCH", "/_twin/candidates/anna", {"marketing_opt_out": True})
+    alert = {
+        "name": "job_alert",
+        "language": "en",
+        "category": "MARKETING",
+        "components": [{"type": "BODY", "text": "New"}],
+    }
+    assert (await whatsapp.http.post("/v1/configs/templates", json=alert)).status_code == 201
+    await whatsapp.send(type="template", template={"name": "job_alert", "language": {"code": "en"}})
+    await whatsapp.send(**TEXT)
+    await whatsapp.quiet()
+    (preference,) = whatsapp.hooks.items("user_preferences")
+    assert (preference["value"], preference["wa_id"], preference["user_id"]) == ("stop", CANDIDATE_PHONE, "NL.77")
+    failed = [item for item in whatsapp.hooks.items("statuses") if item["status"] == "failed"]
+    assert [item["errors"][0]["code"] for item in failed] == [131050]
+    assert [message["text"] for message in (await whatsapp.screen())["messages"]] == ["Hi", "Hello"]
+
+
 async def test_typing_shows_for_25_seconds_or_until_a_reply(whatsapp: WhatsAppRun) -> None:
     await whatsapp.candidate()
     first = await whatsapp.say(text="One")
