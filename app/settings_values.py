@@ -23,6 +23,7 @@ class Group(StrEnum):
     OPERATIONS = "Operations"
     SERVER = "Server and workers"
     PACE = "Pace of a conversation, in seconds"
+    SCALING = "Number of replicas: `python -m app autoscale` alone reads these"
     RAILWAY = "Set by Railway itself: leave out"
     LOCAL = "Local mode only"
 
@@ -115,6 +116,7 @@ EncryptionKey = Annotated[SecretStr, AfterValidator(_key_of_32_bytes)]
 RecordId = Annotated[int, Field(gt=0)]
 Port = Annotated[int, Field(gt=0, lt=65_536)]
 Count = Annotated[int, Field(gt=0, le=10_000)]
+Percent = Annotated[int, Field(ge=10, le=100)]
 Seconds = Annotated[float, Field(gt=0, le=3_600)]
 EnvironmentName = Literal["production", "staging", "development", "test"]
 LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR"]

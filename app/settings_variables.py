@@ -16,6 +16,7 @@ from app.settings_values import (
     Group,
     HttpUrl,
     LogLevel,
+    Percent,
     Port,
     PostgresUrl,
     RecordId,
@@ -304,7 +305,38 @@ class Variables(BaseModel):
         Seconds, _about("Longest wait for one answer of 360Dialog, Chatwoot or Supabase."), Var(Group.PACE)
     ] = 10
 
+    # Number of replicas
+    railway_token: Annotated[
+        SecretStr | None,
+        _about("Project token that may change the service's number of replicas."),
+        Var(
+            Group.SCALING,
+            source="Railway, project settings, Tokens (of this environment)",
+            security="deploys and changes everything in that environment; give it to the autoscale service alone",
+        ),
+    ] = None
+    railway_api_url: Annotated[HttpUrl, _about("Where Railway's API is reached."), Var(Group.SCALING)] = (
+        "https://backboard.railway.com/graphql/v2"
+    )
+    autoscale_service_id: Annotated[
+        str | None,
+        _about("Service whose replicas are counted."),
+        Var(Group.SCALING, form="uuid", source="on Railway: ${{web.RAILWAY_SERVICE_ID}}"),
+    ] = None
+    autoscale_min_replicas: Annotated[Count, _about("Never fewer."), Var(Group.SCALING)] = 1
+    autoscale_max_replicas: Annotated[Count, _about("Never more."), Var(Group.SCALING)] = 3
+    autoscale_cpu_percent: Annotated[
+        Percent, _about("More of its CPU limit than this, and replicas are added."), Var(Group.SCALING)
+    ] = 80
+    autoscale_memory_percent: Annotated[
+        Percent, _about("More of its memory limit than this, and replicas are added."), Var(Group.SCALING)
+    ] = 80
+    autoscale_seconds: Annotated[Seconds, _about("How often the load is looked at."), Var(Group.SCALING)] = 60
+
     # Set by Railway itself
+    railway_environment_id: Annotated[
+        str | None, _about("Environment of the deployment, for autoscale."), Var(Group.RAILWAY)
+    ] = None
     railway_environment_name: Annotated[
         str | None, _about("Environment of the deployment."), Var(Group.RAILWAY, aliases=("RAILWAY_ENVIRONMENT",))
     ] = None

@@ -1,0 +1,1 @@
+"""What operators run: checks before a start, registration of webhooks, the number of replicas."""

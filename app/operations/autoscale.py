@@ -1,0 +1,116 @@
+"""How many replicas there should be. Railway scales a replica's size by itself, never their number.
+
+Fast up, slow down: one busy reading pair adds replicas at once, ten quiet minutes take one away. Without fresh
+figures nothing changes.
+"""
+
+import asyncio
+import math
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from app.operations.railway_api import Load, RailwayApi, RailwayError
+from app.telemetry.logs import get_logger
+
+log = get_logger()
+
+# A reading older than this says nothing about now; Railway's own are up to two minutes late.
+FRESH_SECONDS = 240.0
+BUSY_READINGS = 2
+QUIET_SECONDS = 600.0
+# A new replica needs a minute to take load; a removed one shows in the figures after two.
+UP_COOLDOWN_SECONDS = 120.0
+DOWN_COOLDOWN_SECONDS = 300.0
+STEADY = 0.75
+
+
+@dataclass(frozen=True)
+class Limits:
+    """`cpu` and `memory` are the shares (0-1) of a replica's limit that should not be exceeded."""
+
+    least: int = 1
+    most: int = 3
+    cpu: float = 0.8
+    memory: float = 0.8
+
+
+@dataclass(frozen=True)
+class Decision:
+    """The number of replicas there should be, and why."""
+
+    replicas: int
+    reason: str
+
+
+def pressure(load: Load, limits: Limits) -> float:
+    """Above 1.0: a threshold is exceeded; 0.5: half of it is used."""
+    return max(load.cpu / limits.cpu, load.memory / limits.memory)
+
+
+def decide(loads: Sequence[Load], replicas: int, limits: Limits, *, now: float, changed_at: float) -> Decision:
+    """What to do with readings (oldest first) at `now`, the number having last been changed at `changed_at`."""
+    if not limits.least <= replicas <= limits.most:
+        return Decision(min(max(replicas, limits.least), limits.most), "outside_bounds")
+    # Readings from before a change describe another number of replicas.
+    recent = [load for load in loads if load.at > changed_at]
+    if not recent or now - recent[-1].at > FRESH_SECONDS:
+        return Decision(replicas, "no_fresh_figures")
+    wish = _wish(recent, replicas, limits, now)
+    cooldown = UP_COOLDOWN_SECONDS if wish.replicas > replicas else DOWN_COOLDOWN_SECONDS
+    if wish.replicas != replicas and now - changed_at < cooldown:
+        return Decision(replicas, "cooling_down")
+    return wish
+
+
+def _wish(recent: Sequence[Load], replicas: int, limits: Limits, now: float) -> Decision:
+    """What the readings ask for, whenever the number was last changed."""
+    busy = [pressure(load, limits) for load in recent[-BUSY_READINGS:]]
+    if len(busy) == BUSY_READINGS and min(busy) > 1.0:
+        wanted = max(math.ceil(replicas * sum(busy) / len(busy)), replicas + 1)
+        return Decision(min(wanted, limits.most), "busy" if replicas < limits.most else "at_most")
+    quiet = [pressure(load, limits) for load in recent if now - load.at <= QUIET_SECONDS]
+    covered = now - recent[0].at >= QUIET_SECONDS and len(quiet) >= QUIET_SECONDS / 60 / 2
+    # One fewer must stay clearly below the threshold, or the number would swing.
+    if replicas > limits.least and covered and max(quiet) * replicas / (replicas - 1) < STEADY:
+        return Decision(replicas - 1, "quiet")
+    return Decision(replicas, "steady")
+
+
+class Autoscaler:
+    """Asks once per interval; changes something only with `apply`."""
+
+    def __init__(self, api: RailwayApi, limits: Limits, *, apply: bool) -> None:
+        self._api = api
+        self._limits = limits
+        self._apply = apply
+        self._changed_at = 0.0
+
+    async def step(self, now: float) -> Decision:
+        """One look and at most one change. Raises RailwayError."""
+        replicas = await self._api.replicas()
+        loads = await self._api.loads(now - QUIET_SECONDS - 120)
+        decision = decide(loads, replicas, self._limits, now=now, changed_at=self._changed_at)
+        latest = loads[-1] if loads else None
+        if decision.replicas != replicas and self._apply:
+            await self._api.scale(decision.replicas)
+            self._changed_at = now
+        log.info(
+            "autoscale.decided",
+            previous=str(replicas),
+            replicas_count=decision.replicas,
+            reason=decision.reason,
+            applied=self._apply and decision.replicas != replicas,
+            cpu_percent_count=round(latest.cpu * 100) if latest else None,
+            memory_percent_count=round(latest.memory * 100) if latest else None,
+        )
+        return decision
+
+    async def run(self, interval_seconds: float) -> None:
+        """Until cancelled; a cycle in which Railway does not answer is skipped."""
+        while True:
+            try:
+                await self.step(time.time())
+            except RailwayError as error:
+                log.warning("autoscale.skipped", exc_info=error)
+            await asyncio.sleep(interval_seconds)
