@@ -7,4 +7,5 @@ pytest_plugins: list[str] = [
     "tests.fixtures.twins",
     "tests.fixtures.record",
     "tests.fixtures.stack",
+    "tests.fixtures.agents",
 ]

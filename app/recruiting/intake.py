@@ -17,7 +17,10 @@ class Asked(msgspec.Struct, kw_only=True, omit_defaults=True):
 
 
 class Intake(msgspec.Struct, kw_only=True, omit_defaults=True):
-    """The policy's memory (`conversations.intake`). Stages: new, open, consent, declined, profile, review, change, done."""
+    """The policy's memory (`conversations.intake`).
+
+    Stages: new, open, consent, declined, profile, review, change, done.
+    """
 
     version: int = 1
     stage: str = "new"

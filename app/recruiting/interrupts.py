@@ -100,10 +100,7 @@ def _minor(text: Text, language: str) -> str | None:
 
 
 def _whole(text: Text, intent: Intent, language: str) -> bool:
-    for words in in_order(language):
-        if search(words.patterns[intent], text.whole.folded):
-            return True
-    return False
+    return any(search(words.patterns[intent], text.whole.folded) for words in in_order(language))
 
 
 def _first_clause(text: Text, intent: Intent, language: str) -> bool:

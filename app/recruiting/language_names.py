@@ -9,7 +9,7 @@ from babel import Locale
 from app.recruiting.lexicon import LANGUAGES
 from app.recruiting.text import Clause, Text, fold
 
-# Languages of Europe's workplaces and their newcomers. Not all of ISO 639: names such as "Ga", "Even" or "Ido" are words.
+# Languages of Europe's workplaces and their newcomers. Not all of ISO 639: names such as "Even" or "Ido" are words.
 SPOKEN = (
     "am", "ar", "az", "be", "bg", "bn", "bs", "ca", "ckb", "cs", "da", "de", "el", "en", "es", "et", "fa", "fi", "fr",
     "ga", "he", "hi", "hr", "hu", "hy", "id", "is", "it", "ja", "ka", "ko", "ku", "lt", "lv", "mk", "mt", "nl", "no",
@@ -19,7 +19,8 @@ SPOKEN = (
 # What people say that CLDR does not list, folded.
 _ALSO = {
     "farsi": "fa", "dari": "fa", "mandarin": "zh", "kurmanji": "ku", "sorani": "ckb", "flemish": "nl", "vlaams": "nl",
-    "hollands": "nl", "holenderski~": "nl", "olandeza": "nl", "neerlandes": "nl", "castellano": "es", "moldoveneasca": "ro",
+    "hollands": "nl", "holenderski~": "nl", "olandeza": "nl", "neerlandes": "nl", "castellano": "es",
+    "moldoveneasca": "ro",
     "голландськ~": "nl", "нідерландськ~": "nl", "هولندي": "nl", "هولنديه": "nl", "الهولنديه": "nl", "الهولندي": "nl",
     "inglish": "en", "englisch~": "en", "deutsch~": "de", "niederlandisch~": "nl", "hollandisch~": "nl",
 }  # fmt: skip
@@ -27,7 +28,7 @@ _ALSO = {
 _ENDINGS = {"pl": ("i", r"(?:[iu]|iego|im)?"), "uk": ("а", r"[^ ]{1,3}")}
 
 
-def _spellings(code: str, name: str, locale: str) -> str:
+def _spellings(name: str, locale: str) -> str:
     folded = " ".join(fold(part) for part in name.split())
     if locale == "ar":
         stem = folded.removeprefix("ال").removesuffix("ه")
@@ -49,7 +50,7 @@ def _finder() -> tuple[re.Pattern[str], dict[str, str]]:
         names = Locale(locale).languages
         for code in SPOKEN:
             if name := names.get(code):
-                groups[code].add(_spellings(code, name, locale))
+                groups[code].add(_spellings(name, locale))
     for spelling, code in _ALSO.items():
         groups[code].add(re.escape(fold(spelling.rstrip("~"))) + ("[^ ]*" if spelling.endswith("~") else ""))
     parts = [

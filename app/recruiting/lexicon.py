@@ -11,7 +11,7 @@ from typing import Any
 from app.recruiting.patterns import compile_patterns, search
 from app.recruiting.text import Clause, Text, fold
 
-LANGUAGES = ("en", "nl")
+LANGUAGES = ("en", "nl", "de", "pl", "es", "ro", "uk", "ar")
 FOLDER = Path(__file__).with_name("lexicon")
 
 INTERRUPTS = (
@@ -22,11 +22,11 @@ ANSWERS = (
 )  # fmt: skip
 FACTS = (
     "name", "name_weak", "city", "city_weak", "city_lead", "role", "role_lead", "speak", "negation", "learn", "licence",
-    "forklift", "roles",
+    "forklift", "roles", "work",
 )  # fmt: skip
 DATES = (
     "now", "tomorrow", "day_after_tomorrow", "next", "next_after", "in", "ago_after", "day", "week", "month", "begin",
-    "middle", "end", "until", "past",
+    "middle", "end", "veto",
 )  # fmt: skip
 
 

@@ -35,15 +35,15 @@ def expression(pattern: str) -> str:
     """Regular expression source for one pattern."""
     begins, ends = pattern.startswith("^"), pattern.endswith("$")
     parts: list[str] = []
-    for token in pattern.removeprefix("^").removesuffix("$").split():
-        if token == "*":
+    for part in pattern.removeprefix("^").removesuffix("$").split():
+        if part == "*":
             parts.append(_GAP)
-        elif token == "%":
+        elif part == "%":
             parts.append(r"(?P<rest>[^ ].*)")
-        elif token.startswith("[") and token.endswith("]"):
-            parts.append(f"(?:{_word(token[1:-1])} )?")
+        elif part.startswith("[") and part.endswith("]"):
+            parts.append(f"(?:{_word(part[1:-1])} )?")
         else:
-            parts.append(_word(token) + " ")
+            parts.append(_word(part) + " ")
     # Every word carries the blank after it; the clause is matched with a blank appended.
     return ("^" if begins else r"(?<![^ ])") + "".join(parts) + ("$" if ends else "")
 

@@ -3,12 +3,12 @@
 import datetime as dt
 from zoneinfo import ZoneInfo
 
-from app.recruiting.answers.dates import DateFound, find_dates
+from app.recruiting.answers.dates import DateFound, ahead, find_dates
 from app.recruiting.lexicon import in_order
 from app.recruiting.patterns import search
 from app.recruiting.profile import Field
 from app.recruiting.said import Found, Said
-from app.recruiting.text import Text, read
+from app.recruiting.text import Text
 
 
 def _found(date: DateFound, confidence: float) -> Found:
@@ -33,9 +33,9 @@ def _immediately(text: Text, today: dt.date, language: str) -> DateFound | None:
     return None
 
 
-def read_availability(said: Said, language: str, zone: ZoneInfo, *, asked: bool) -> Found | None:
+def read_availability(said: Said, text: Text, language: str, zone: ZoneInfo, *, asked: bool) -> Found | None:
     """A first day. Unasked, only a date that cannot be anything else and stands in no question."""
-    text, today = read(said.text), written_on(said, zone)
+    today = written_on(said, zone)
     if text.asks and not asked:
         return None
     dates = [date for date in find_dates(text.clauses, today, language) if asked or date.certain]
@@ -47,10 +47,7 @@ def read_availability(said: Said, language: str, zone: ZoneInfo, *, asked: bool)
 
 def in_one_month(said: Said, zone: ZoneInfo) -> Found:
     """The tapped button "In 1 month"."""
-    today = written_on(said, zone)
-    year, month = (today.year + (today.month == 12), today.month % 12 + 1)
-    day = min(today.day, (dt.date(year + (month == 12), month % 12 + 1, 1) - dt.timedelta(days=1)).day)
-    return _found(DateFound(dt.date(year, month, day), said.text), 1.0)
+    return _found(DateFound(ahead(written_on(said, zone), 1, "month"), said.text), 1.0)
 
 
 def at_once(said: Said, zone: ZoneInfo) -> Found:

@@ -99,9 +99,8 @@ def _rest(clause: Clause, section: str, language: str) -> tuple[Word, ...] | Non
 
 
 def _is_proper(word: Word, source: str) -> bool:
-    """Written as a name: a capital letter, or a script that has none (Arabic)."""
-    first = source[word.start]
-    return first.isupper() or (first.isalpha() and first.lower() == first.upper())
+    """Written as a name. Scripts without capitals give no such sign."""
+    return source[word.start].isupper()
 
 
 def volunteered(text: Text, language: str) -> Found | None:

@@ -65,7 +65,7 @@ def _is_everyday(words: tuple[Word, ...]) -> bool:
 
 
 def volunteered(text: Text, language: str) -> Found | None:
-    """Reads "I live in Utrecht" in any spelling; "from Utrecht" only when written as a name and not a country or day."""
+    """Reads "I live in Utrecht" in any spelling; "from Utrecht" only with a capital, and no country or day."""
     for clause in text.clauses:
         if (strong := rest_of(clause, "city", language)) is not None:
             words = up_to_stop_word(*strong)

@@ -52,14 +52,25 @@ def volunteered(said: Said, language: str, zone: ZoneInfo) -> list[Found]:
         names.volunteered(text, language),
         places.shared(said) if said.kind is Kind.LOCATION else places.volunteered(text, language),
         roles.volunteered(text, language),
-        availability.read_availability(said, language, zone, asked=False),
+        availability.read_availability(said, text, language, zone, asked=False),
     )
     return [*found, *(one for one in single if one is not None)]
+
+
+def _without(text: Text, found: list[Found], asked: str) -> Text:
+    """The clauses that have not answered something else: "next Monday" is no town."""
+    taken = [one.quote for one in found if one.field != asked]
+    kept = tuple(
+        clause for clause in text.clauses if not any(quote in clause.quote(0, len(clause.folded)) for quote in taken)
+    )
+    return text.only(kept)
 
 
 def answered(said: Said, asked: str, language: str, zone: ZoneInfo) -> list[Found]:
     """What a message answers to the open question."""
     text = _own_words(said, language)
+    if asked in {Field.NAME, Field.ROLE, Field.CITY}:
+        text = _without(text, volunteered(said, language, zone), asked)
     one: Found | None = None
     match asked:
         case Field.NAME:
@@ -69,7 +80,7 @@ def answered(said: Said, asked: str, language: str, zone: ZoneInfo) -> list[Foun
         case Field.ROLE:
             one = roles.anything(text, language) or roles.answered(text, language)
         case Field.AVAILABILITY:
-            one = availability.read_availability(said, language, zone, asked=True)
+            one = availability.read_availability(said, text, language, zone, asked=True)
         case Field.LANGUAGES:
             return tongues.spoken(text, language, asked=True)
         case Field.LICENCES:

@@ -1,11 +1,11 @@
 """The work a person wants, in their own words."""
 
 from app.recruiting.answers.clauses import lead_in, rest_of, says, up_to_stop_word
-from app.recruiting.lexicon import LANGUAGES, in_order, lexicon
+from app.recruiting.lexicon import LANGUAGES, Lexicon, in_order, lexicon
 from app.recruiting.patterns import search
 from app.recruiting.profile import Field
 from app.recruiting.said import Found
-from app.recruiting.text import Clause, Text, Word
+from app.recruiting.text import Clause, Text, Word, fold
 
 _MAX_LENGTH = 80
 _MAX_WORDS = 10
@@ -39,16 +39,22 @@ def volunteered(text: Text, language: str) -> Found | None:
 
 
 def _known_job(clause: Clause, language: str) -> Found | None:
+    """A well-known job standing almost alone, or in a clause about work."""
+    if says(clause, "licence", language):
+        return None
+    about_work = says(clause, "work", language) and not says(clause, "negation", language)
     for words in in_order(language):
         match = search(words.patterns["roles"], clause.folded)
-        if (
-            match
-            and len(clause.words) <= match.group().strip().count(" ") + 2
-            and not says(clause, "licence", language)
-        ):
-            quote = clause.quote(match.start(), match.end() - 1)
+        if match and (about_work or len(clause.words) <= match.group().strip().count(" ") + 2):
+            quote = _bare(clause.quote(match.start(), match.end() - 1), words)
             return Found(field=Field.ROLE, value={"title": quote}, quote=quote, confidence=0.8)
     return None
+
+
+def _bare(quote: str, words: Lexicon) -> str:
+    """Arabic writes "as" onto the word: "كسائق" is the job "سائق"."""
+    bare = quote.removeprefix("ك")
+    return bare if bare != quote and search(words.patterns["roles"], fold(bare)) else quote
 
 
 def anything(text: Text, language: str) -> Found | None:
