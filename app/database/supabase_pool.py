@@ -50,14 +50,14 @@ class SupabasePool:
         self._decoders: dict[Any, msgspec.json.Decoder[Any]] = {}
 
     async def call(self, function: str, p: object, result: type[T] | Any) -> T:
-        """Call `function(p jsonb)` and decode its answer as `result`. Raises RecordError; retries nothing.
+        """Call `function(p jsonb)` and decode its answer as `result`. Raises RecordError.
 
         supabase-py's own `rpc().execute()` sends the same request; here the bytes are decoded straight into the
         struct, and the HTTP status is at hand to tell a wrong key from a server in trouble.
         """
         content = _encode(function, p)
         try:
-            response = await self._session.post(self._url + function, content=content, headers=self._headers)
+            response = await self._post(function, content)
         except httpx.TimeoutException as fault:
             raise RecordUnavailable("no answer in time", code=type(fault).__name__, operation=function) from fault
         except httpx.TransportError as fault:
@@ -66,6 +66,17 @@ class SupabasePool:
             raise _error(function, response)
         answer: T = self._decode(function, response.content, result)
         return answer
+
+    async def _post(self, function: str, content: bytes) -> httpx.Response:
+        """Sent again once when the connection breaks: a server may close an idle one just as we use it.
+
+        Every function may be repeated: it is idempotent, or (a claim) a repetition finds its rows leased.
+        """
+        url = self._url + function
+        try:
+            return await self._session.post(url, content=content, headers=self._headers)
+        except (httpx.ReadError, httpx.WriteError, httpx.CloseError, httpx.RemoteProtocolError):
+            return await self._session.post(url, content=content, headers=self._headers)
 
     def _decode(self, function: str, content: bytes, result: Any) -> Any:
         decoder = self._decoders.get(result)

@@ -15,8 +15,9 @@ begin atomic
 end;
 
 create function desk.aliases(p jsonb) returns table (kind text, value text, current boolean)
-language sql immutable parallel safe set search_path = ''
-begin atomic
+language plpgsql immutable rows 3 set search_path = '' as $$
+begin
+  return query
   select a.kind, a.value, bool_or(a.current)
   from (
     values
@@ -29,53 +30,60 @@ begin atomic
   ) as a(kind, value, current)
   where a.value <> ''
   group by a.kind, a.value;
-end;
+end $$;
 comment on function desk.aliases is 'The identities a request names; those of `previous` are not current.';
 
 create function desk.known_conversation(p jsonb) returns uuid
-language sql stable set search_path = ''
-begin atomic
+language plpgsql stable set search_path = '' as $$
+declare
+  candidate uuid;
+  nothing_new boolean;
+begin
   -- Every alias belongs to one candidate and the current ones are the newest of their kind: nothing to write.
-  select v.id
-  from (
-    select (array_agg(i.candidate_id))[1] as candidate_id
-    from desk.aliases(p) as a
-    left join public.identities as i on i.kind = a.kind and i.value = a.value
-    having count(*) = count(i.candidate_id)
-      and count(distinct i.candidate_id) = 1
-      and not bool_or(a.current and exists (
-        select from public.identities as newer
-        where newer.candidate_id = i.candidate_id and newer.kind = i.kind and newer.linked_at > i.linked_at
-      ))
-  ) as k
-  join public.conversations as v
-    on v.candidate_id = k.candidate_id and v.number_id = p ->> 'number_id' and v.merged_into is null
-  join public.addresses as d on d.address = p ->> 'address' and d.conversation_id = v.id;
-end;
+  select (array_agg(i.candidate_id))[1],
+    count(*) = count(i.candidate_id) and count(distinct i.candidate_id) = 1 and not bool_or(a.current and exists (
+      select from public.identities as newer
+      where newer.candidate_id = i.candidate_id and newer.kind = i.kind and newer.linked_at > i.linked_at))
+  into candidate, nothing_new
+  from desk.aliases(p) as a
+  left join public.identities as i on i.kind = a.kind and i.value = a.value;
+  if not nothing_new then
+    return null;
+  end if;
+  return (
+    select v.id
+    from public.conversations as v
+    join public.addresses as d on d.conversation_id = v.id
+    where v.candidate_id = candidate and v.number_id = p ->> 'number_id' and v.merged_into is null
+      and d.address = p ->> 'address'
+  );
+end $$;
 comment on function desk.known_conversation is 'The ordinary case, without a lock; null when something must be written.';
 
 create function desk.candidates_named(p jsonb) returns uuid[]
-language sql stable set search_path = ''
-begin atomic
-  -- A phone number alone proves nothing against a BSUID: WhatsApp gives a new BSUID to whoever takes a number over,
-  -- so a candidate known by other BSUIDs only is somebody else, whose record the newcomer must not see.
-  select coalesce(array_agg(c.id order by c.created_at, c.id), '{}')
-  from public.candidates as c
-  where c.id in (
-    select i.candidate_id
-    from desk.aliases(p) as a
-    join public.identities as i on i.kind = a.kind and i.value = a.value
-    where a.kind <> 'wa_id'
-      or not a.current
-      or not exists (select from desk.aliases(p) as asked where asked.kind = 'bsuid')
-      or not exists (
-        select from public.identities as own where own.candidate_id = i.candidate_id and own.kind = 'bsuid')
-      or exists (
-        select from public.identities as own
-        join desk.aliases(p) as asked on asked.kind = own.kind and asked.value = own.value
-        where own.candidate_id = i.candidate_id and own.kind = 'bsuid')
+language plpgsql stable set search_path = '' as $$
+begin
+  return (
+    -- A phone number alone proves nothing against a BSUID: WhatsApp gives a new BSUID to whoever takes a number over,
+    -- so a candidate known by other BSUIDs only is somebody else, whose record the newcomer must not see.
+    select coalesce(array_agg(c.id order by c.created_at, c.id), '{}')
+    from public.candidates as c
+    where c.id in (
+      select i.candidate_id
+      from desk.aliases(p) as a
+      join public.identities as i on i.kind = a.kind and i.value = a.value
+      where a.kind <> 'wa_id'
+        or not a.current
+        or not exists (select from desk.aliases(p) as asked where asked.kind = 'bsuid')
+        or not exists (
+          select from public.identities as own where own.candidate_id = i.candidate_id and own.kind = 'bsuid')
+        or exists (
+          select from public.identities as own
+          join desk.aliases(p) as asked on asked.kind = own.kind and asked.value = own.value
+          where own.candidate_id = i.candidate_id and own.kind = 'bsuid')
+    )
   );
-end;
+end $$;
 comment on function desk.candidates_named is 'Candidates that the request''s identities belong to, oldest first.';
 
 create function desk.lock_identities(p jsonb) returns void

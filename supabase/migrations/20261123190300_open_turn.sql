@@ -1,94 +1,104 @@
 -- Opening a turn: all it needs in one round trip.
 
 create function desk.current_facts(candidate uuid) returns jsonb
-language sql stable set search_path = ''
-begin atomic
-  select coalesce(jsonb_agg(jsonb_build_object(
-    'id', f.id, 'field', f.field, 'value', f.value, 'quote', f.quote, 'message_id', f.message_id,
-    'document_page', f.document_page, 'source', f.source, 'confidence', f.confidence, 'confirmed', f.confirmed,
-    'at', f.created_at) order by f.created_at, f.id), '[]')
-  from public.profile_facts as f
-  where f.candidate_id = candidate and f.superseded_at is null;
-end;
+language plpgsql stable set search_path = '' as $$
+begin
+  return (
+    select coalesce(jsonb_agg(jsonb_build_object(
+      'id', f.id, 'field', f.field, 'value', f.value, 'quote', f.quote, 'message_id', f.message_id,
+      'document_page', f.document_page, 'source', f.source, 'confidence', f.confidence, 'confirmed', f.confirmed,
+      'at', f.created_at) order by f.created_at, f.id), '[]')
+    from public.profile_facts as f
+    where f.candidate_id = candidate and f.superseded_at is null
+  );
+end $$;
 
 create function desk.latest_consents(candidate uuid) returns jsonb
-language sql stable set search_path = ''
-begin atomic
-  select coalesce(jsonb_agg(jsonb_build_object(
-    'purpose', c.purpose, 'granted', c.granted, 'text_version', c.text_version, 'at', c.created_at)
-    order by c.purpose), '[]')
-  from (
-    select distinct on (r.purpose) r.purpose, r.granted, r.text_version, r.created_at
-    from public.consent_records as r
-    where r.candidate_id = candidate
-    order by r.purpose, r.id desc
-  ) as c;
-end;
+language plpgsql stable set search_path = '' as $$
+begin
+  return (
+    select coalesce(jsonb_agg(jsonb_build_object(
+      'purpose', c.purpose, 'granted', c.granted, 'text_version', c.text_version, 'at', c.created_at)
+      order by c.purpose), '[]')
+    from (
+      select distinct on (r.purpose) r.purpose, r.granted, r.text_version, r.created_at
+      from public.consent_records as r
+      where r.candidate_id = candidate
+      order by r.purpose, r.id desc
+    ) as c
+  );
+end $$;
 
 create function desk.transcript(conversation uuid, newest integer) returns jsonb
-language sql stable set search_path = ''
-begin atomic
-  select coalesce(jsonb_agg(jsonb_build_object(
-    'message_id', m.message_id, 'author', m.author, 'kind', m.kind, 'text', m.text, 'choice_id', m.choice_id,
-    'at', m.sent_at) order by m.id), '[]')
-  from (
-    select * from public.messages as all_messages
-    where all_messages.conversation_id = conversation
-    order by all_messages.id desc
-    limit newest
-  ) as m;
-end;
+language plpgsql stable set search_path = '' as $$
+begin
+  return (
+    select coalesce(jsonb_agg(jsonb_build_object(
+      'message_id', m.message_id, 'author', m.author, 'kind', m.kind, 'text', m.text, 'choice_id', m.choice_id,
+      'at', m.sent_at) order by m.id), '[]')
+    from (
+      select * from public.messages as all_messages
+      where all_messages.conversation_id = conversation
+      order by all_messages.id desc
+      limit newest
+    ) as m
+  );
+end $$;
 comment on function desk.transcript is 'The newest messages, oldest first; all of them when `newest` is null.';
 
 create function desk.recipient(candidate uuid) returns jsonb
-language sql stable set search_path = ''
-begin atomic
-  select coalesce(jsonb_object_agg(i.kind, i.value), '{}')
-  from (
-    select distinct on (n.kind) n.kind, n.value
-    from public.identities as n
-    where n.candidate_id = candidate and n.kind in ('bsuid', 'wa_id')
-    order by n.kind, n.linked_at desc
-  ) as i;
-end;
+language plpgsql stable set search_path = '' as $$
+begin
+  return (
+    select coalesce(jsonb_object_agg(i.kind, i.value), '{}')
+    from (
+      select distinct on (n.kind) n.kind, n.value
+      from public.identities as n
+      where n.candidate_id = candidate and n.kind in ('bsuid', 'wa_id')
+      order by n.kind, n.linked_at desc
+    ) as i
+  );
+end $$;
 
 create function desk.conversation_state(conversation uuid, newest integer, asked text[]) returns jsonb
-language sql stable set search_path = ''
-begin atomic
-  select jsonb_build_object(
-    'conversation_id', v.id,
-    'candidate_id', c.id,
-    'address', v.address,
-    'number_id', v.number_id,
-    'turn_no', v.turn_no,
-    'fence', v.fence,
-    'owner', v.owner,
-    'owner_since', v.owner_since,
-    'owner_reason', v.owner_reason,
-    'opted_out', c.opted_out_at is not null,
-    'language', v.language,
-    'stage', v.stage,
-    'intake', v.intake,
-    'window_expires_at', v.window_expires_at,
-    'recipient', desk.recipient(c.id),
-    'profile_name', c.profile_name,
-    'username', c.username,
-    'chatwoot', jsonb_build_object(
-      'contact_id', coalesce(v.chatwoot_contact_id, 0),
-      'conversation_id', coalesce(v.chatwoot_conversation_id, 0)),
-    'facts', desk.current_facts(c.id),
-    'consents', desk.latest_consents(c.id),
-    'transcript', desk.transcript(v.id, newest),
-    'seen', coalesce(
-      (select jsonb_agg(m.message_id) from public.messages as m where m.message_id = any(asked)), '[]'))
-  from public.conversations as v
-  join public.candidates as c on c.id = v.candidate_id
-  where v.id = conversation;
-end;
+language plpgsql stable set search_path = '' as $$
+begin
+  return (
+    select jsonb_build_object(
+      'conversation_id', v.id,
+      'candidate_id', c.id,
+      'address', v.address,
+      'number_id', v.number_id,
+      'turn_no', v.turn_no,
+      'fence', v.fence,
+      'owner', v.owner,
+      'owner_since', v.owner_since,
+      'owner_reason', v.owner_reason,
+      'opted_out', c.opted_out_at is not null,
+      'language', v.language,
+      'stage', v.stage,
+      'intake', v.intake,
+      'window_expires_at', v.window_expires_at,
+      'recipient', desk.recipient(c.id),
+      'profile_name', c.profile_name,
+      'username', c.username,
+      'chatwoot', jsonb_build_object(
+        'contact_id', coalesce(v.chatwoot_contact_id, 0),
+        'conversation_id', coalesce(v.chatwoot_conversation_id, 0)),
+      'facts', desk.current_facts(c.id),
+      'consents', desk.latest_consents(c.id),
+      'transcript', desk.transcript(v.id, newest),
+      'seen', coalesce(
+        (select jsonb_agg(m.message_id) from public.messages as m where m.message_id = any(asked)), '[]'))
+    from public.conversations as v
+    join public.candidates as c on c.id = v.candidate_id
+    where v.id = conversation
+  );
+end $$;
 
 create function desk.remember_names(conversation uuid, p jsonb) returns void
-language sql set search_path = ''
-begin atomic
+language plpgsql set search_path = '' as $$
+begin
   update public.candidates as c
   set profile_name = coalesce(nullif(p ->> 'profile_name', ''), c.profile_name),
       username = coalesce(nullif(p ->> 'username', ''), c.username),
@@ -97,14 +107,14 @@ begin atomic
   where v.id = conversation and c.id = v.candidate_id
     and ((p ->> 'profile_name' <> '' and p ->> 'profile_name' <> c.profile_name)
       or (p ->> 'username' <> '' and p ->> 'username' <> c.username));
-end;
+end $$;
 
 create function public.open_turn(p jsonb) returns jsonb
 language plpgsql set search_path = '' as $$
 declare
   conversation uuid;
 begin
-  if exists (select from desk.aliases(p)) then
+  if concat(p ->> 'bsuid', p ->> 'parent_bsuid', p ->> 'wa_id') <> '' then
     conversation := coalesce(desk.known_conversation(p), desk.admit(p));
     perform desk.remember_names(conversation, p);
   else
@@ -160,13 +170,15 @@ return jsonb_build_object(
     to_jsonb(t) - array['id', 'conversation_id', 'turn_no', 'worker', 'details', 'committed_at']));
 
 create function desk.outbox_entry(o public.outbox) returns jsonb
-language sql stable set search_path = ''
-begin atomic
-  select jsonb_build_object(
-    'id', o.id, 'conversation_id', o.conversation_id, 'address', v.address, 'channel', o.channel, 'seq', o.seq,
-    'kind', o.kind, 'author', o.author, 'body', o.body, 'state', o.state, 'fence', o.fence, 'attempts', o.attempts,
-    'vendor_id', o.vendor_id, 'error_code', o.error_code, 'error_title', o.error_title, 'created_at', o.created_at,
-    'retry_at', o.retry_at, 'reconcile_after', o.reconcile_after, 'sent_at', o.sent_at,
-    'delivered_at', o.delivered_at, 'read_at', o.read_at)
-  from public.conversations as v where v.id = o.conversation_id;
-end;
+language plpgsql stable set search_path = '' as $$
+begin
+  return (
+    select jsonb_build_object(
+      'id', o.id, 'conversation_id', o.conversation_id, 'address', v.address, 'channel', o.channel, 'seq', o.seq,
+      'kind', o.kind, 'author', o.author, 'body', o.body, 'state', o.state, 'fence', o.fence, 'attempts', o.attempts,
+      'vendor_id', o.vendor_id, 'error_code', o.error_code, 'error_title', o.error_title, 'created_at', o.created_at,
+      'retry_at', o.retry_at, 'reconcile_after', o.reconcile_after, 'sent_at', o.sent_at,
+      'delivered_at', o.delivered_at, 'read_at', o.read_at)
+    from public.conversations as v where v.id = o.conversation_id
+  );
+end $$;

@@ -38,8 +38,8 @@ comment on function desk.claim_lane is
   'been sent; the latter comes alone, to be reconciled, once its time has come.';
 
 create function desk.cancel_void_rows(conversation uuid) returns void
-language sql set search_path = ''
-begin atomic
+language plpgsql set search_path = '' as $$
+begin
   with void as (
     update public.outbox as o
     set state = 'cancelled', retry_at = null
@@ -53,14 +53,16 @@ begin atomic
   set state = 'cancelled', retry_at = null
   from void
   where o.mirrors = void.id and o.state = 'pending';
-end;
+end $$;
 comment on function desk.cancel_void_rows is
   'What the assistant had not sent when it lost the right to speak, or when the candidate said STOP, is not sent.';
 
 create function desk.lease_rows(ids uuid[], claimer text, lease_seconds double precision, reconciling boolean)
 returns jsonb
-language sql set search_path = ''
-begin atomic
+language plpgsql set search_path = '' as $$
+declare
+  answer jsonb;
+begin
   with leased as (
     update public.outbox as o
     set state = 'sending', worker = claimer, lease_until = now() + make_interval(secs => lease_seconds),
@@ -71,12 +73,14 @@ begin atomic
   select coalesce(jsonb_agg(jsonb_build_object(
     'id', l.id, 'seq', l.seq, 'kind', l.kind, 'author', l.author, 'body', l.body, 'fence', l.fence,
     'attempts', l.attempts, 'created_at', l.created_at, 'reconcile', reconciling) order by l.seq), '[]')
-  from leased as l;
-end;
+  from leased as l
+  into answer;
+  return answer;
+end $$;
 
 create function desk.store_messages(conversation uuid, p jsonb) returns void
-language sql set search_path = ''
-begin atomic
+language plpgsql set search_path = '' as $$
+begin
   insert into public.messages (conversation_id, message_id, author, kind, text, choice_id, payload, sent_at)
   select conversation, m.message_id, m.author, m.kind, coalesce(m.text, ''), coalesce(m.choice_id, ''),
     coalesce(m.payload, '{}'), to_timestamp(m.sent_at)
@@ -86,11 +90,11 @@ begin atomic
   ) with ordinality as m(message_id, author, kind, text, choice_id, payload, sent_at, position)
   order by m.position
   on conflict (message_id) do nothing;
-end;
+end $$;
 
 create function desk.store_facts(candidate uuid, p jsonb) returns void
-language sql set search_path = ''
-begin atomic
+language plpgsql set search_path = '' as $$
+begin
   update public.profile_facts as f
   set superseded_at = now()
   where f.id in (select t.id::uuid from unnest(desk.texts(p, 'retract')) as t(id))
@@ -104,11 +108,11 @@ begin atomic
     id uuid, field text, value jsonb, quote text, message_id text, document_page integer, source text,
     confidence real, confirmed boolean)
   on conflict (id) do nothing;
-end;
+end $$;
 
 create function desk.store_consents(candidate uuid, p jsonb) returns void
-language sql set search_path = ''
-begin atomic
+language plpgsql set search_path = '' as $$
+begin
   insert into public.consent_records (candidate_id, purpose, granted, text_version, language, message_id, method)
   select candidate, c.purpose, c.granted, c.text_version, c.language, c.message_id, c.method
   from rows from (
@@ -121,7 +125,7 @@ begin atomic
       updated_at = now()
   where k.id = candidate and (p ->> 'opted_out')::boolean is distinct from (k.opted_out_at is not null)
     and (p ->> 'opted_out') is not null;
-end;
+end $$;
 
 create function desk.store_application(candidate uuid, a jsonb) returns void
 language plpgsql set search_path = '' as $$
@@ -144,8 +148,8 @@ begin
 end $$;
 
 create function desk.store_decision(conversation uuid, p jsonb) returns void
-language sql set search_path = ''
-begin atomic
+language plpgsql set search_path = '' as $$
+begin
   insert into public.turns (
     id, conversation_id, turn_no, worker, router, tier, model, prompt_version, policy_version, input_tokens,
     output_tokens, cost_usd, latency_ms, checkpoint_id, coalesced, restarts, details)
@@ -159,11 +163,13 @@ begin atomic
     router jsonb, tier text, model text, prompt_version text, policy_version text, input_tokens integer,
     output_tokens integer, cost_usd numeric, latency_ms double precision, checkpoint_id text, coalesced integer,
     restarts integer);
-end;
+end $$;
 
 create function desk.store_outbox(v public.conversations, p jsonb) returns integer
-language sql set search_path = ''
-begin atomic
+language plpgsql set search_path = '' as $$
+declare
+  answer integer;
+begin
   with stored as (
     insert into public.outbox (id, conversation_id, turn_id, channel, seq, kind, author, body, mirrors, fence)
     select o.id, v.id, (p ->> 'turn_id')::uuid, o.channel, v.outbox_seq + o.position, o.kind, o.author, o.body,
@@ -175,22 +181,26 @@ begin atomic
     on conflict (id) do nothing
     returning seq
   )
-  select coalesce(max(s.seq), v.outbox_seq) from stored as s;
-end;
+  select coalesce(max(s.seq), v.outbox_seq) from stored as s
+  into answer;
+  return answer;
+end $$;
 comment on function desk.store_outbox is 'Appends rows to the lanes; returns the newest seq of the conversation.';
 
 create function desk.refusal(v public.conversations, p jsonb) returns text
-language sql stable set search_path = ''
-begin atomic
-  select case
-    when exists (select from public.turns as t where t.id = (p ->> 'turn_id')::uuid) then 'repeated'
-    when v.merged_into is not null or v.turn_no <> (p ->> 'turn_no')::integer then 'stale'
-    when v.fence <> (p ->> 'fence')::integer then 'taken_over'
-    when v.owner <> 'assistant' and p #>> '{owner,owner}' is distinct from 'assistant' and exists (
-      select from jsonb_to_recordset(desk.items(p, 'outbox')) as o(channel text, author text)
-      where o.channel = 'whatsapp' and o.author = 'assistant') then 'taken_over'
-  end;
-end;
+language plpgsql stable set search_path = '' as $$
+begin
+  return (
+    select case
+      when exists (select from public.turns as t where t.id = (p ->> 'turn_id')::uuid) then 'repeated'
+      when v.merged_into is not null or v.turn_no <> (p ->> 'turn_no')::integer then 'stale'
+      when v.fence <> (p ->> 'fence')::integer then 'taken_over'
+      when v.owner <> 'assistant' and p #>> '{owner,owner}' is distinct from 'assistant' and exists (
+        select from jsonb_to_recordset(desk.items(p, 'outbox')) as o(channel text, author text)
+        where o.channel = 'whatsapp' and o.author = 'assistant') then 'taken_over'
+    end
+  );
+end $$;
 comment on function desk.refusal is 'Why this turn must write nothing; null when it may.';
 
 create function desk.commit_parts(v public.conversations, p jsonb) returns public.conversations

@@ -13,31 +13,33 @@ begin
 end $$;
 
 create function public.due_outbox(p jsonb) returns jsonb
-language sql stable set search_path = ''
-begin atomic
-  select coalesce(jsonb_agg(jsonb_build_object(
-    'conversation_id', d.conversation_id, 'address', d.address, 'channel', d.channel) order by d.created_at), '[]')
-  from (
-    select h.conversation_id, v.address, h.channel, h.created_at
+language plpgsql stable set search_path = '' as $$
+begin
+  return (
+    select coalesce(jsonb_agg(jsonb_build_object(
+      'conversation_id', d.conversation_id, 'address', d.address, 'channel', d.channel) order by d.created_at), '[]')
     from (
-      -- Only the first open row of a lane decides whether the lane can go on.
-      select distinct on (o.conversation_id, o.channel)
-        o.conversation_id, o.channel, o.state, o.retry_at, o.lease_until, o.reconcile_after, o.created_at
-      from public.outbox as o
-      where o.state in ('pending', 'sending', 'uncertain')
-        and (p ->> 'channel' is null or o.channel = p ->> 'channel')
-      order by o.conversation_id, o.channel, o.seq
-    ) as h
-    join public.conversations as v on v.id = h.conversation_id
-    where case h.state
-      when 'pending' then h.retry_at is null or h.retry_at <= now()
-      when 'sending' then h.lease_until <= now()
-      else h.reconcile_after <= now()
-    end
-    order by h.created_at
-    limit coalesce((p ->> 'limit')::integer, 100)
-  ) as d;
-end;
+      select h.conversation_id, v.address, h.channel, h.created_at
+      from (
+        -- Only the first open row of a lane decides whether the lane can go on.
+        select distinct on (o.conversation_id, o.channel)
+          o.conversation_id, o.channel, o.state, o.retry_at, o.lease_until, o.reconcile_after, o.created_at
+        from public.outbox as o
+        where o.state in ('pending', 'sending', 'uncertain')
+          and (p ->> 'channel' is null or o.channel = p ->> 'channel')
+        order by o.conversation_id, o.channel, o.seq
+      ) as h
+      join public.conversations as v on v.id = h.conversation_id
+      where case h.state
+        when 'pending' then h.retry_at is null or h.retry_at <= now()
+        when 'sending' then h.lease_until <= now()
+        else h.reconcile_after <= now()
+      end
+      order by h.created_at
+      limit coalesce((p ->> 'limit')::integer, 100)
+    ) as d
+  );
+end $$;
 comment on function public.due_outbox is 'Lanes that a worker should claim now, longest waiting first.';
 
 create function desk.rank(state text) returns integer
@@ -65,7 +67,7 @@ declare
   changed integer;
 begin
   perform from public.outbox
-  where id in (select (r ->> 'id')::uuid from jsonb_array_elements(desk.items(p, 'results')) as r)
+  where id = any(array(select (r ->> 'id')::uuid from jsonb_array_elements(desk.items(p, 'results')) as r))
   order by conversation_id, channel, seq for update;
   update public.outbox as o
   set state = desk.settled_state(o, r.status, p ->> 'worker'),
@@ -87,110 +89,121 @@ begin
 end $$;
 comment on function public.settle_outbox is 'Records the outcomes of vendor calls; never turns a sent row back.';
 
-create function desk.reports(p jsonb)
-returns table (report jsonb, row_id uuid, wamid text, status text, at timestamptz, code text, title text)
-language sql stable set search_path = ''
-begin atomic
-  select s.report, coalesce(by_id.id, by_vendor.id), s.report ->> 'wamid', s.report ->> 'status',
-    to_timestamp((s.report ->> 'at')::double precision), coalesce(s.report ->> 'error_code', ''),
-    s.report ->> 'error_title'
-  from jsonb_array_elements(desk.items(p, 'statuses')) as s(report)
-  left join public.outbox as by_id
-    on by_id.channel = 'whatsapp' and by_id.id = case
-      -- Others may write into the callback data as well.
-      when s.report ->> 'outbox_id' ~ '^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$'
-      then (s.report ->> 'outbox_id')::uuid end
-  left join lateral (
-    select v.id from public.outbox as v
-    where by_id.id is null and v.vendor_id = s.report ->> 'wamid' and v.channel = 'whatsapp'
-    limit 1
-  ) as by_vendor on true;
-end;
-comment on function desk.reports is 'Status reports with the outbox row each is about, found by our id or the vendor''s.';
+create function desk.reported_row(report jsonb) returns uuid
+language plpgsql stable set search_path = '' as $$
+declare
+  ours uuid;
+begin
+  -- Others may write into the callback data as well.
+  if report ->> 'outbox_id' ~ '^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$' then
+    select o.id into ours from public.outbox as o
+    where o.id = (report ->> 'outbox_id')::uuid and o.channel = 'whatsapp';
+  end if;
+  if ours is null then
+    select o.id into ours from public.outbox as o
+    where o.vendor_id = report ->> 'wamid' and o.channel = 'whatsapp' limit 1;
+  end if;
+  return ours;
+end $$;
+comment on function desk.reported_row is 'The outbox row a status report is about, by our id or the vendor''s.';
 
-create function desk.fold_reports(p jsonb) returns jsonb
-language sql set search_path = ''
-begin atomic
-  with reports as materialized (
-    select * from desk.reports(p)
-  ), known as (
-    select r.row_id,
-      max(desk.rank(r.status)) as rank,
-      (array_agg(r.status order by desk.rank(r.status) desc))[1] as status,
-      min(r.wamid) as wamid,
-      min(r.at) filter (where r.status = 'sent') as sent_at,
-      min(r.at) filter (where r.status = 'delivered') as delivered_at,
-      min(r.at) filter (where r.status in ('read', 'played')) as read_at,
-      -- Of several failures the first counts, whichever order they come in.
-      (array_agg(r.at order by r.at, r.code) filter (where r.status = 'failed'))[1] as failed_at,
-      (array_agg(r.code order by r.at, r.code) filter (where r.status = 'failed'))[1] as code,
-      (array_agg(r.title order by r.at, r.code) filter (where r.status = 'failed'))[1] as title
-    from reports as r
-    where r.row_id is not null and desk.rank(r.status) > 0
-    group by r.row_id
-  ), before as (
-    select o.id, o.state from public.outbox as o join known as k on k.row_id = o.id
-  ), after as (
-    update public.outbox as o
-    set state = case when k.rank > desk.rank(o.state) then k.status else o.state end,
-        vendor_id = coalesce(o.vendor_id, k.wamid),
-        sent_at = least(o.sent_at, k.sent_at),
-        delivered_at = least(o.delivered_at, k.delivered_at),
-        read_at = least(o.read_at, k.read_at),
-        failed_at = least(o.failed_at, k.failed_at),
-        error_code = case
-          when greatest(k.rank, desk.rank(o.state)) <> 2 then null
-          when (o.failed_at, coalesce(o.error_code, '')) <= (k.failed_at, k.code) or k.code is null then o.error_code
-          else k.code end,
-        error_title = case
-          when greatest(k.rank, desk.rank(o.state)) <> 2 then null
-          when (o.failed_at, coalesce(o.error_code, '')) <= (k.failed_at, k.code) or k.code is null then o.error_title
-          else k.title end,
-        lease_until = null, retry_at = null, reconcile_after = null
-    from known as k
-    where o.id = k.row_id
-    returning o.*
-  ), changed as (
-    select a.*, v.address
-    from after as a
-    join before as b on b.id = a.id and b.state <> a.state
-    join public.conversations as v on v.id = a.conversation_id
-  )
-  select jsonb_build_object(
-    'folded', (select count(*) from reports as r where r.row_id is not null),
-    'unknown', (select coalesce(jsonb_agg(r.report), '[]') from reports as r where r.row_id is null),
-    'failed', (
-      select coalesce(jsonb_agg(jsonb_build_object(
-        'outbox_id', c.id, 'conversation_id', c.conversation_id, 'address', c.address,
-        'error_code', coalesce(c.error_code, ''))), '[]')
-      from changed as c where c.state = 'failed'),
-    'changed', (
-      select coalesce(jsonb_agg(jsonb_build_object(
-        'outbox_id', c.id, 'conversation_id', c.conversation_id, 'address', c.address, 'status', c.state)), '[]')
-      from changed as c));
-end;
+create function desk.fold_report(row_id uuid, report jsonb) returns void
+language plpgsql set search_path = '' as $$
+declare
+  status text := report ->> 'status';
+  at timestamptz := to_timestamp((report ->> 'at')::double precision);
+  code text := coalesce(report ->> 'error_code', '');
+  o public.outbox;
+begin
+  select * into strict o from public.outbox as locked where locked.id = row_id;
+  if desk.rank(status) = 0 then
+    return;  -- a status this version does not know
+  end if;
+  -- Times keep the earliest report, of several failures the first counts: whichever order they come in.
+  if status = 'failed' and ((o.failed_at, coalesce(o.error_code, '')) <= (at, code)) is not true then
+    o.error_code := code;
+    o.error_title := report ->> 'error_title';
+  end if;
+  if desk.rank(status) > desk.rank(o.state) then
+    o.state := status;
+  end if;
+  update public.outbox as u
+  set state = o.state,
+      vendor_id = coalesce(o.vendor_id, report ->> 'wamid'),
+      sent_at = least(o.sent_at, case when status = 'sent' then at end),
+      delivered_at = least(o.delivered_at, case when status = 'delivered' then at end),
+      read_at = least(o.read_at, case when status in ('read', 'played') then at end),
+      failed_at = least(o.failed_at, case when status = 'failed' then at end),
+      error_code = case when o.state = 'failed' then o.error_code end,
+      error_title = case when o.state = 'failed' then o.error_title end,
+      lease_until = null, retry_at = null, reconcile_after = null
+  where u.id = row_id;
+end $$;
+
+create function desk.states(ids uuid[]) returns jsonb
+language plpgsql stable set search_path = '' as $$
+begin
+  return (select coalesce(jsonb_object_agg(o.id, o.state), '{}') from public.outbox as o where o.id = any(ids));
+end $$;
 
 create function public.fold_statuses(p jsonb) returns jsonb
 language plpgsql set search_path = '' as $$
+declare
+  report jsonb;
+  row_id uuid;
+  ids uuid[] := '{}';
+  known jsonb[] := '{}';
+  unknown jsonb[] := '{}';
+  before jsonb;
 begin
-  perform from public.outbox
-  where id in (select r.row_id from desk.reports(p) as r)
-  order by conversation_id, channel, seq for update;
-  return desk.fold_reports(p);
+  for report in select r.value from jsonb_array_elements(desk.items(p, 'statuses')) as r loop
+    row_id := desk.reported_row(report);
+    if row_id is null then
+      unknown := unknown || report;
+    else
+      ids := ids || row_id;
+      known := known || report;
+    end if;
+  end loop;
+  perform from public.outbox where id = any(ids) order by conversation_id, channel, seq for update;
+  before := desk.states(ids);
+  for position in 1 .. cardinality(ids) loop
+    perform desk.fold_report(ids[position], known[position]);
+  end loop;
+  return desk.folded(ids, before) || jsonb_build_object('folded', cardinality(ids), 'unknown', to_jsonb(unknown));
 end $$;
+
+create function desk.folded(ids uuid[], before jsonb) returns jsonb
+language plpgsql stable set search_path = '' as $$
+begin
+  return (
+    select jsonb_build_object(
+      'changed', coalesce(jsonb_agg(jsonb_build_object(
+        'outbox_id', o.id, 'conversation_id', v.id, 'address', v.address, 'status', o.state)), '[]'),
+      'failed', coalesce(jsonb_agg(jsonb_build_object(
+        'outbox_id', o.id, 'conversation_id', v.id, 'address', v.address,
+        'error_code', coalesce(o.error_code, ''))) filter (where o.state = 'failed'), '[]'))
+    from public.outbox as o
+    join public.conversations as v on v.id = o.conversation_id
+    where o.id = any(ids) and o.state <> before ->> o.id::text
+  );
+end $$;
+comment on function desk.folded is 'Which rows are in another state than before.';
 comment on function public.fold_statuses is 'Folds delivery reports into the outbox; any order ends in the same state.';
 
 create function public.dead_outbox(p jsonb) returns jsonb
-language sql stable set search_path = ''
-begin atomic
-  select coalesce(jsonb_agg(desk.outbox_entry(d) order by d.created_at desc), '[]')
-  from (
-    select * from public.outbox as o
-    where o.state in ('failed', 'dead')
-    order by o.created_at desc
-    limit coalesce((p ->> 'limit')::integer, 100)
-  ) as d;
-end;
+language plpgsql stable set search_path = '' as $$
+begin
+  return (
+    select coalesce(jsonb_agg(desk.outbox_entry(d) order by d.created_at desc), '[]')
+    from (
+      select * from public.outbox as o
+      where o.state in ('failed', 'dead')
+      order by o.created_at desc
+      limit coalesce((p ->> 'limit')::integer, 100)
+    ) as d
+  );
+end $$;
 
 create function public.rearm_outbox(p jsonb) returns jsonb
 language plpgsql set search_path = '' as $$

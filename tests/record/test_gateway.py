@@ -1,6 +1,7 @@
 """The unchanged supabase package against the local gateway: the same answers and errors as hosted."""
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -256,6 +257,35 @@ async def test_nobody_listening_is_unavailable() -> None:
         with pytest.raises(RecordUnavailable) as caught:
             await record.schema_version()
     assert caught.value.retryable
+
+
+async def test_a_connection_that_breaks_as_it_is_used_is_replaced_once() -> None:
+    """Servers close idle connections; one in a while is closed just as a call begins."""
+    requests = 0
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal requests
+        with contextlib.suppress(asyncio.IncompleteReadError):
+            while True:
+                head = await reader.readuntil(b"\r\n\r\n")
+                length = next(line for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:"))
+                await reader.readexactly(int(length.split(b":")[1]))
+                requests += 1
+                if requests in (2, 4, 5):
+                    break
+                writer.write(b'HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 3\r\n\r\n"1"')
+                await writer.drain()
+        writer.close()
+        await writer.wait_closed()
+
+    server = await asyncio.start_server(answer, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    async with server, open_record(f"http://127.0.0.1:{port}", "key") as record:
+        assert [await record.schema_version(), await record.schema_version()] == ["1", "1"]
+        assert requests == 3
+        with pytest.raises(RecordUnavailable):
+            await record.schema_version()
+        assert requests == 5
 
 
 async def test_the_pool_never_opens_more_connections_than_its_size(gateway_url: str, supabase_key: str) -> None:

@@ -111,3 +111,13 @@ async def test_functions_with_the_owners_rights_are_few_and_known(database: asyn
         where pronamespace in ('public'::regnamespace, 'desk'::regnamespace) and prosecdef order by proname"""
     )
     assert [f["proname"] for f in found] == ["erase_candidate", "repoint_consents", "schema_version"]
+
+
+async def test_no_call_depends_on_what_the_planner_believes_of_a_growing_table(database: asyncpg.Connection) -> None:
+    """`create or replace` forgets settings: see the migration steady_plans."""
+    unsteady = await database.fetch(
+        """select oid::regprocedure::text from pg_proc
+        where pronamespace = 'public'::regnamespace and not coalesce(proconfig, '{}')
+          @> array['enable_seqscan=off', 'enable_hashjoin=off', 'enable_mergejoin=off', 'jit=off']"""
+    )
+    assert list(unsteady) == []
