@@ -16,12 +16,13 @@ from starlette.routing import Route
 
 from app.local.errors import LocalServerError
 from app.local.phone import run_phone
-from app.local.phone_script import ScriptError, parse_script
+from app.local.phone_script import ScriptError, parse_script, read_script
 from app.local.twin_snapshot import SnapshotFile
 from app.local.whatsapp_state import Store
 from tests.fixtures.twins import WhatsAppRun, free_port, running_whatsapp_twin, serve, url_of
 
 Json = dict[str, Any]
+EXAMPLES = Path(__file__).parents[2] / "examples"
 
 
 class Desk:
@@ -186,6 +187,12 @@ def test_a_faulty_script_is_refused_with_its_line(text: str, complaint: str) -> 
     with pytest.raises(ScriptError) as refused:
         parse_script(text, source="x.txt", folder=Path())
     assert complaint in str(refused.value)
+
+
+@pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*.txt")), ids=lambda path: path.name)
+def test_every_example_can_be_read(path: Path) -> None:
+    script = read_script(path)
+    assert script.phone == "new", "an example must not depend on what was said before"
 
 
 def test_a_script_that_is_not_there_exits_with_two(tmp_path: Path) -> None:
