@@ -89,14 +89,15 @@ def _faults_between(settings: Settings) -> list[Fault]:
     return faults
 
 
-def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
+def load_settings(environ: Mapping[str, str] | None = None, *, partial: bool = False) -> Settings:
     """Settings of the process, or of `environ` alone. Raises SettingsError with all faults at once.
 
-    An unfilled placeholder is refused in production and staging; elsewhere it counts as unset.
+    An unfilled placeholder is refused in production and staging; elsewhere it counts as unset. With `partial`
+    required variables may be missing: for tools that run before all of them are known (`webhooks setup`).
     """
     environ = os.environ if environ is None else environ
     environment = _environment_name(environ)
-    strict = _is_strict(environment)
+    strict = _is_strict(environment) and not partial
     faults: list[Fault] = []
     values: dict[str, str] = {}
     for name, var in variables().items():

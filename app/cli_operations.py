@@ -1,0 +1,298 @@
+"""Commands of operators: `preflight`, `webhooks setup`, `webhooks verify`, `autoscale`."""
+
+import asyncio
+import sys
+import time
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Annotated
+
+import httpx
+import orjson
+import typer
+from pydantic import SecretStr
+from redis.asyncio import Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+
+from app.api.health_prober import Probe, ProbeResult, Status
+from app.api.health_probes import constant_probe, record_probe, redis_probe, vendor_probe
+from app.api.health_system import memory_limit
+from app.database.migrate import expected_version
+from app.database.record import open_record
+from app.operations.autoscale import Autoscaler, Limits
+from app.operations.preflight import Finding, Verdict, look
+from app.operations.railway_api import RailwayApi, RailwayError, Target
+from app.operations.webhooks_setup import (
+    Inbox,
+    Outcome,
+    SetupError,
+    Step,
+    register_chatwoot,
+    register_dialog360,
+)
+from app.operations.webhooks_setup import verify as verify_webhooks
+from app.serving import workers_that_fit
+from app.settings import Settings, SettingsError, load_settings
+from app.telemetry.logs import get_logger, setup_logging
+
+webhooks = typer.Typer(help="Register our webhooks with 360Dialog and Chatwoot, and test the way back.")
+log = get_logger()
+_PROBE_TIMEOUT = httpx.Timeout(5.0)
+
+
+def add_operations(cli: typer.Typer) -> None:
+    """Hang the operators' commands into the command line."""
+    cli.command()(preflight)
+    cli.command()(autoscale)
+    cli.add_typer(webhooks, name="webhooks")
+
+
+def _secret(value: SecretStr | None) -> str:
+    return value.get_secret_value() if value is not None else ""
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(text + "\n")
+
+
+def preflight(
+    *,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object instead of a table.")] = False,
+    wait: Annotated[float, typer.Option(help="Seconds to wait for Redis and the database.")] = 60.0,
+) -> None:
+    """Check every variable, Redis, the database, its migrations and the vendors; exit 1 when a start would fail."""
+    try:
+        settings = load_settings()
+    except SettingsError as error:
+        findings = [Finding(fault.name, Verdict.FAILED, fault.reason) for fault in error.faults]
+    else:
+        findings = [Finding("variables", Verdict.OK), *asyncio.run(_look(settings, wait))]
+    ready = all(finding.verdict is not Verdict.FAILED for finding in findings)
+    if as_json:
+        _say(orjson.dumps({"ready": ready, "findings": findings}).decode())
+    elif sys.stdout.isatty():
+        _say(_table(findings))
+    else:
+        _log_findings(findings)
+    if not ready:
+        raise typer.Exit(1)
+
+
+async def _look(settings: Settings, wait: float) -> list[Finding]:
+    async with _probes(settings) as probes:
+        return await look(probes, deadline_s=wait)
+
+
+@asynccontextmanager
+async def _probes(settings: Settings) -> AsyncIterator[list[Probe]]:
+    async with AsyncExitStack() as stack:
+        redis = Redis.from_url(_secret(settings.redis_url) or "redis://127.0.0.1:6379", retry=Retry(NoBackoff(), 0))
+        stack.push_async_callback(redis.aclose)
+        record = await stack.enter_async_context(
+            open_record(settings.supabase_url or "", _secret(settings.supabase_key), pool_size=1)
+        )
+        client = await stack.enter_async_context(httpx.AsyncClient(timeout=_PROBE_TIMEOUT))
+        yield [
+            redis_probe(redis),
+            record_probe(record.schema_version, expected_version()),
+            *_vendors(settings, client),
+            *_remarks(settings),
+        ]
+
+
+def _vendors(settings: Settings, client: httpx.AsyncClient) -> list[Probe]:
+    """Lists and profiles only: no model is called, no message sent."""
+    anthropic = {"x-api-key": _secret(settings.anthropic_api_key), "anthropic-version": "2023-06-01"}
+    openai = {"authorization": f"Bearer {_secret(settings.openai_api_key)}"}
+    vendors = (
+        ("360dialog", f"{settings.dialog360_base_url}/v1/configs/webhook", "DIALOG360_API_KEY",
+         {"D360-API-KEY": _secret(settings.dialog360_api_key)}),
+        ("chatwoot", f"{settings.chatwoot_base_url}/api/v1/profile", "CHATWOOT_API_TOKEN",
+         {"api_access_token": _secret(settings.chatwoot_api_token)}),
+        ("anthropic", f"{settings.anthropic_base_url}/v1/models?limit=1", "ANTHROPIC_API_KEY", anthropic),
+        ("openai", f"{settings.openai_base_url}/models", "OPENAI_API_KEY", openai),
+    )  # fmt: skip
+    return [
+        vendor_probe(name, client, url, key_variable=key_variable, headers=headers)
+        for name, url, key_variable, headers in vendors
+        if any(headers.values())
+    ]
+
+
+def _remarks(settings: Settings) -> list[Probe]:
+    """What works without, and what it costs to leave it so."""
+    fitting = workers_that_fit(settings.web_concurrency, memory_limit())
+    remarks = {
+        "ops_token": "" if settings.ops_token else "OPS_TOKEN is unset: /metrics and /health/detailed stay closed",
+        "encryption": "" if settings.state_key else "STATE_ENCRYPTION_KEY is unset: checkpoints lie open in Redis",
+        "sentry": "" if settings.sentry_dsn else "SENTRY_DSN is unset: errors are only logged",
+        "chatwoot_inbox": ""
+        if settings.chatwoot_inbox_id
+        else "CHATWOOT_INBOX_ID is unset: run `python -m app webhooks setup`",
+        "workers": ""
+        if fitting == settings.web_concurrency
+        else f"the memory limit holds {fitting} of {settings.web_concurrency} web processes",
+    }
+    results = {name: ProbeResult(Status.WARN if text else Status.PASS, text) for name, text in remarks.items()}
+    return [constant_probe(name, result) for name, result in results.items()]
+
+
+def _table(findings: list[Finding]) -> str:
+    width = max(len(finding.name) for finding in findings)
+    signs = {Verdict.OK: "ok     ", Verdict.WARNING: "warning", Verdict.FAILED: "FAILED "}
+    return "\n".join(
+        f"{signs[finding.verdict]}  {finding.name.ljust(width)}  {finding.said}".rstrip() for finding in findings
+    )
+
+
+def _log_findings(findings: list[Finding]) -> None:
+    setup_logging()
+    for finding in findings:
+        write = {Verdict.OK: log.info, Verdict.WARNING: log.warning, Verdict.FAILED: log.error}[finding.verdict]
+        write(
+            "preflight.checked",
+            check=finding.name,
+            outcome=finding.verdict.value,
+            advice=finding.said,
+            duration_seconds=finding.seconds,
+            tries=finding.tries,
+        )
+
+
+@webhooks.command()
+def setup(
+    *,
+    url: Annotated[str, typer.Option(help="Our public address; default https://RAILWAY_PUBLIC_DOMAIN.")] = "",
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would change, change nothing.")] = False,
+    show_secrets: Annotated[
+        bool, typer.Option("--show-secrets", help="Print secrets though no terminal reads.")
+    ] = False,
+) -> None:
+    """Register the webhook of the WhatsApp number, find or make Chatwoot's API inbox, print what to set."""
+    settings = _partial_settings(
+        "DIALOG360_API_KEY",
+        "DIALOG360_WEBHOOK_SECRET",
+        "CHATWOOT_BASE_URL",
+        "CHATWOOT_API_TOKEN",
+        "CHATWOOT_ACCOUNT_ID",
+    )
+    public_url = _public_url(settings, url)
+    try:
+        steps, inbox = asyncio.run(_setup(settings, public_url, apply=not dry_run))
+    except SetupError as error:
+        typer.echo(f"webhooks setup: {error}", err=True)
+        raise typer.Exit(1) from None
+    _report(steps)
+    if inbox is not None:
+        _say(f"\nSet these variables:\nCHATWOOT_INBOX_ID={inbox.id}")
+        shown = inbox.secret if show_secrets or sys.stdout.isatty() else "(hidden: add --show-secrets)"
+        _say(f"CHATWOOT_WEBHOOK_SECRET={shown}" if inbox.secret else _UNSHOWN)
+
+
+_UNSHOWN = (
+    "CHATWOOT_WEBHOOK_SECRET is not shown: the token must be an administrator's, and Chatwoot signs webhooks from 4.13"
+)
+
+
+async def _setup(settings: Settings, public_url: str, *, apply: bool) -> tuple[list[Step], Inbox | None]:
+    async with (
+        httpx.AsyncClient(
+            base_url=settings.dialog360_base_url,
+            headers={"D360-API-KEY": _secret(settings.dialog360_api_key)},
+            timeout=_PROBE_TIMEOUT,
+        ) as dialog360,
+        httpx.AsyncClient(
+            base_url=settings.chatwoot_base_url or "",
+            headers={"api_access_token": _secret(settings.chatwoot_api_token)},
+            timeout=_PROBE_TIMEOUT,
+        ) as chatwoot,
+    ):
+        secret = _secret(settings.dialog360_webhook_secret)
+        first = await register_dialog360(dialog360, public_url, secret, apply=apply)
+        account, inbox_id = settings.chatwoot_account_id or 0, settings.chatwoot_inbox_id or 0
+        second, inbox = await register_chatwoot(chatwoot, account, inbox_id, public_url, apply=apply)
+        return [first, second], inbox
+
+
+@webhooks.command()
+def verify(*, url: Annotated[str, typer.Option(help="Our public address.")] = "") -> None:
+    """Send signed and unsigned probes through the public address; exit 1 unless each is answered as it must be."""
+    settings = _partial_settings("DIALOG360_WEBHOOK_SECRET", "CHATWOOT_WEBHOOK_SECRET", "WHATSAPP_VERIFY_TOKEN")
+    steps = asyncio.run(_verify(settings, _public_url(settings, url)))
+    _report(steps)
+    if any(step.outcome is Outcome.REFUSED for step in steps):
+        raise typer.Exit(1)
+
+
+async def _verify(settings: Settings, public_url: str) -> list[Step]:
+    async with httpx.AsyncClient(base_url=public_url, timeout=_PROBE_TIMEOUT) as client:
+        return await verify_webhooks(
+            client,
+            dialog360_secret=_secret(settings.dialog360_webhook_secret),
+            chatwoot_secret=_secret(settings.chatwoot_webhook_secret),
+            verify_token=_secret(settings.whatsapp_verify_token),
+            account_id=settings.chatwoot_account_id or 0,
+        )
+
+
+def _partial_settings(*needed: str) -> Settings:
+    """Settings of a tool that needs only some variables; exits with every faulty or missing one by name."""
+    try:
+        settings = load_settings(partial=True)
+    except SettingsError as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(1) from None
+    missing = [name for name in needed if getattr(settings, name.lower()) is None]
+    if missing:
+        typer.echo(f"not set: {', '.join(missing)}", err=True)
+        raise typer.Exit(1)
+    return settings
+
+
+def _public_url(settings: Settings, url: str) -> str:
+    found = url or (f"https://{settings.railway_public_domain}" if settings.railway_public_domain else "")
+    if not found:
+        typer.echo("no public address: give --url https://… (on Railway: `railway domain` makes one)", err=True)
+        raise typer.Exit(1)
+    return found.rstrip("/")
+
+
+def _report(steps: list[Step]) -> None:
+    width = max(len(step.name) for step in steps)
+    for step in steps:
+        _say(f"{step.outcome.value.ljust(13)}  {step.name.ljust(width)}  {step.said}")
+
+
+def autoscale(
+    *,
+    apply: Annotated[
+        bool, typer.Option("--apply", help="Change the number; without it only say what would be.")
+    ] = False,
+    once: Annotated[bool, typer.Option("--once", help="Look once and end.")] = False,
+) -> None:
+    """Keep the number of replicas between AUTOSCALE_MIN_REPLICAS and _MAX_, by CPU and memory. Dry run by default."""
+    settings = _partial_settings("RAILWAY_TOKEN", "RAILWAY_ENVIRONMENT_ID", "AUTOSCALE_SERVICE_ID")
+    setup_logging(level=settings.log_level)
+    try:
+        asyncio.run(_autoscale(settings, apply=apply, once=once))
+    except RailwayError as error:
+        typer.echo(f"autoscale: {error}", err=True)
+        raise typer.Exit(1) from None
+
+
+async def _autoscale(settings: Settings, *, apply: bool, once: bool) -> None:
+    limits = Limits(
+        least=settings.autoscale_min_replicas,
+        most=max(settings.autoscale_min_replicas, settings.autoscale_max_replicas),
+        cpu=settings.autoscale_cpu_percent / 100,
+        memory=settings.autoscale_memory_percent / 100,
+    )
+    target = Target(settings.railway_environment_id or "", settings.autoscale_service_id or "")
+    headers = {"Project-Access-Token": _secret(settings.railway_token)}
+    async with httpx.AsyncClient(base_url=settings.railway_api_url, headers=headers, timeout=_PROBE_TIMEOUT) as client:
+        scaler = Autoscaler(RailwayApi(client, target), limits, apply=apply)
+        if once:
+            await scaler.step(time.time())
+        else:
+            await scaler.run(settings.autoscale_seconds)
