@@ -30,7 +30,7 @@ from app.local.chatwoot_state import AgentBot, Inbox, Store, User
 from app.local.chatwoot_tables import TableRoutes
 from app.local.chatwoot_views import Views
 from app.local.twin_clock import TwinClock
-from app.local.twin_control import answer, control_routes
+from app.local.twin_control import Controls, answer
 from app.local.twin_faults import FaultBook, FaultMiddleware, plain_error
 from app.local.twin_snapshot import SnapshotFile
 from app.local.webhook_sender import WebhookSender
@@ -170,14 +170,14 @@ def create_chatwoot_twin(config: ChatwootTwinConfig) -> Starlette:
     async def version(_: Request) -> Response:
         return answer({"version": VERSION, "timestamp": "", "queue_services": "ok", "data_services": "ok"})
 
-    shared = control_routes(
+    shared = Controls(
         faults=twin.faults, clock=twin.clock, sender=twin.sender, settings=twin.settings, quiet=twin.quiet
     )
     app = Starlette(
         routes=[
             Route("/_twin/health", health),
             Route("/api", version),
-            *shared,
+            *shared.routes(),
             *DeskControl(twin.desk, twin.views).routes(),
             gate.profile_route(settings_routes.profile),
             *gate.routes(endpoints),

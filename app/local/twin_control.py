@@ -84,70 +84,78 @@ def number_of(request: Request, name: str, default: float) -> float:
         raise ControlError(f"{name} must be a number") from None
 
 
-def control_routes(
-    *,
-    faults: FaultBook,
-    clock: TwinClock,
-    sender: WebhookSender,
-    settings: msgspec.Struct,
-    quiet: Callable[[], Awaitable[None]],
-) -> list[Route]:
+class Controls:
     """`settings` is changed in place; `quiet` returns when nothing is under way in the twin."""
 
-    async def fault_book(request: Request) -> Response:
+    def __init__(
+        self,
+        *,
+        faults: FaultBook,
+        clock: TwinClock,
+        sender: WebhookSender,
+        settings: msgspec.Struct,
+        quiet: Callable[[], Awaitable[None]],
+    ) -> None:
+        self._faults, self._clock, self._sender, self._settings, self._quiet = faults, clock, sender, settings, quiet
+
+    def routes(self) -> list[Route]:
+        return [
+            Route("/_twin/faults", controlled(self.faults), methods=["GET", "POST", "DELETE"]),
+            Route("/_twin/settings", controlled(self.settings), methods=["GET", "PATCH"]),
+            Route("/_twin/clock", controlled(self.clock), methods=["GET", "POST"]),
+            Route("/_twin/deliveries", controlled(self.deliveries)),
+            Route("/_twin/deliveries/replay", controlled(self.replay), methods=["POST"]),
+            Route("/_twin/idle", controlled(self.idle)),
+        ]
+
+    async def faults(self, request: Request) -> Response:
         if request.method == "POST":
-            return answer(faults.order(await json_of(request)), 201)
+            return answer(self._faults.order(await json_of(request)), 201)
         if request.method == "DELETE":
-            return answer({"removed": faults.clear(request.query_params.get("id", ""))})
-        return answer(faults.faults)
+            return answer({"removed": self._faults.clear(request.query_params.get("id", ""))})
+        return answer(self._faults.faults)
 
-    async def change_settings(request: Request) -> Response:
+    async def settings(self, request: Request) -> Response:
         if request.method == "PATCH":
-            apply_settings(settings, await object_of(request))
-        return answer(settings)
+            apply_settings(self._settings, await object_of(request))
+        return answer(self._settings)
 
-    async def time(request: Request) -> Response:
+    async def clock(self, request: Request) -> Response:
+        """`advance` moves the twin's time by seconds."""
         if request.method == "POST":
             advance = (await object_of(request)).get("advance", 0)
             if not isinstance(advance, int | float):
                 raise ControlError("advance must be a number of seconds")
-            clock.advance(float(advance))
-        return answer({"now": clock.now(), "offset": clock.offset})
+            self._clock.advance(float(advance))
+        return answer({"now": self._clock.now(), "offset": self._clock.offset})
 
-    async def deliveries(request: Request) -> Response:
+    async def deliveries(self, request: Request) -> Response:
+        """The newest webhooks, oldest first; `state` and `label` (a regex) choose."""
         state, label = request.query_params.get("state", ""), request.query_params.get("label", "")
         chosen = [
             delivery_view(delivery)
-            for delivery in sender.log
+            for delivery in self._sender.log
             if state in {"", delivery.state} and re.search(label, delivery.label)
         ]
         return answer({"count": len(chosen), "deliveries": chosen})
 
-    async def replay(request: Request) -> Response:
+    async def replay(self, request: Request) -> Response:
         order = await object_of(request)
-        found = next((item for item in sender.log if item.id == order.get("id")), None)
+        found = next((item for item in self._sender.log if item.id == order.get("id")), None)
         if found is None:
             raise ControlError("no such delivery; GET /_twin/deliveries lists them", 404)
         for _ in range(int(order.get("times", 1))):
-            sender.send(repeat(found))
+            self._sender.send(repeat(found))
         return answer({"sent": int(order.get("times", 1))})
 
-    async def idle(request: Request) -> Response:
+    async def idle(self, request: Request) -> Response:
+        """When nothing is under way any more, or 408 after `timeout` seconds."""
         try:
             async with asyncio.timeout(number_of(request, "timeout", 10.0)):
-                await quiet()
+                await self._quiet()
         except TimeoutError:
             return answer({"idle": False}, 408)
         return answer({"idle": True})
-
-    return [
-        Route("/_twin/faults", controlled(fault_book), methods=["GET", "POST", "DELETE"]),
-        Route("/_twin/settings", controlled(change_settings), methods=["GET", "PATCH"]),
-        Route("/_twin/clock", controlled(time), methods=["GET", "POST"]),
-        Route("/_twin/deliveries", controlled(deliveries)),
-        Route("/_twin/deliveries/replay", controlled(replay), methods=["POST"]),
-        Route("/_twin/idle", controlled(idle)),
-    ]
 
 
 def apply_settings(settings: msgspec.Struct, changes: dict[str, Any]) -> None:

@@ -18,7 +18,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from app.local.twin_clock import TwinClock
-from app.local.twin_control import answer, control_routes
+from app.local.twin_control import Controls, answer
 from app.local.twin_faults import Fault, FaultBook, FaultMiddleware, plain_error
 from app.local.twin_snapshot import SnapshotFile
 from app.local.webhook_sender import WebhookSender
@@ -123,7 +123,7 @@ def create_whatsapp_twin(config: WhatsAppTwinConfig) -> Starlette:
     async def health(_: Request) -> Response:
         return answer({"twin": "whatsapp", "candidates": len(twin.store.state.candidates)})
 
-    shared = control_routes(
+    shared = Controls(
         faults=twin.faults,
         clock=twin.clock,
         sender=twin.sender,
@@ -131,7 +131,7 @@ def create_whatsapp_twin(config: WhatsAppTwinConfig) -> Starlette:
         quiet=lambda: network_quiet(twin.control),
     )
     app = Starlette(
-        routes=[Route("/_twin/health", health), *shared, *twin.control.routes(), *twin.api.routes()],
+        routes=[Route("/_twin/health", health), *shared.routes(), *twin.control.routes(), *twin.api.routes()],
         middleware=[Middleware(FaultMiddleware, book=twin.faults, render=_fault_answer)],
         lifespan=lifespan,
     )
