@@ -8,4 +8,5 @@ pytest_plugins: list[str] = [
     "tests.fixtures.record",
     "tests.fixtures.stack",
     "tests.fixtures.agents",
+    "tests.fixtures.models",
 ]

@@ -18,14 +18,14 @@ def as_data(value: object) -> str:
     return orjson.dumps(value).decode().translate(_ESCAPED)
 
 
-def numbered(messages: Sequence[Said], zone: ZoneInfo) -> list[Json]:
+def numbered(messages: Sequence[Said], zone: ZoneInfo, most: int = MOST_CHARACTERS) -> list[Json]:
     """Messages from 1, each with the local day and time it was sent at: relative days are resolved against these."""
     return [
         {
             "n": number,
             "sent": f"{dt.datetime.fromtimestamp(said.at, zone):%A %Y-%m-%d %H:%M}",
             "kind": said.kind.value,
-            "text": said.text[:MOST_CHARACTERS],
+            "text": said.text[:most],
         }
         for number, said in enumerate(messages, start=1)
     ]

@@ -1,0 +1,177 @@
+"""The conversation of the model tiers: words the step that policy decided, nothing else.
+
+Buttons and lists stay the policy's; sentences of law and promise stay the phrase files'. New words that break a rule
+are asked for once more, naming the rule; then the phrase files speak.
+"""
+
+from collections.abc import Callable, Sequence
+from zoneinfo import ZoneInfo
+
+import msgspec
+from pydantic import BaseModel, ConfigDict, Field
+
+from app.agents.models.mind import Mind, Thought
+from app.agents.models.obvious import own_words
+from app.agents.models.quoting import as_data, last_words, moment, numbered
+from app.agents.models.wording import ANSWERABLE, Allowed, Piece, broken_rules, pieces_of, shingles
+from app.agents.roles import Conversation
+from app.agents.state import Json, Phrased, TurnInput
+from app.recruiting.intake import Decision
+from app.recruiting.languages import Detector, build_detector
+from app.recruiting.messages import Reply
+from app.recruiting.phrases import TEXT, Phrasebook, compose, phrases
+from app.recruiting.said import heard
+from app.telemetry.metrics import GUARD_BLOCKS, LLM_FALLBACKS
+
+_RECENT_LINES = 6
+_TRIES = 2  # the second one is told which rules the first one broke
+_EXAMPLES = "## Examples"
+
+Guard = Callable[[str, str], Sequence[str]]
+"""Further rules for outgoing text: (text, language) → names of broken rules."""
+
+
+class PhrasedPiece(BaseModel):
+    """New words for one piece."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    n: int = Field(description="Number of the piece")
+    text: str
+    facts: list[int] = Field(description="Numbers of the approved facts that the text states; empty if none")
+
+
+class Phrasing(BaseModel):
+    """New words for every piece that was given."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    pieces: list[PhrasedPiece]
+
+
+def unguarded(text: str, language: str) -> Sequence[str]:  # noqa: ARG001 - the Guard signature
+    """No further rules."""
+    return ()
+
+
+class ModelConversation:
+    """`guard` sees each new wording before it may be said."""
+
+    def __init__(
+        self,
+        mind: Mind[Phrasing],
+        guided: Conversation,
+        phrasebook: Phrasebook,
+        *,
+        guard: Guard = unguarded,
+        detector: Detector | None = None,
+    ) -> None:
+        self._mind = mind
+        self._guided = guided
+        self._phrasebook = phrasebook
+        self._zone = ZoneInfo(phrasebook.company.timezone)
+        self._guard = guard
+        self._detector = detector or build_detector()
+        # Example sentences may be said; the rules around them may not.
+        self._secret = shingles(mind.prompt.instructions.partition(_EXAMPLES)[0])
+
+    async def phrase(self, turn: TurnInput, language: str, decision: Decision) -> Phrased:
+        """The replies; the phrase files' own when there is nothing to word, or no model words it well."""
+        pieces = pieces_of(decision, self._phrasebook, language)
+        free = [piece for piece in pieces if piece.free]
+        base = await self._guided.phrase(turn, language, decision)
+        if not free or not own_words(turn):
+            return _with(base, {"unasked": "nothing_free" if not free else "no_words"})
+        thought, words, broken = await self._worded(turn, language, free)
+        if words is None:
+            return _with(base, thought.log | ({"broken": broken} if broken else {}))
+        texts = [words.get(piece.number, piece.text) for piece in pieces]
+        replies = self._replies(language, decision, texts)
+        return Phrased(
+            replies=[msgspec.to_builtins(reply) for reply in replies],
+            tier=thought.tier,
+            decision=thought.log | ({"broken": broken} if broken else {}),
+        )
+
+    async def _worded(
+        self, turn: TurnInput, language: str, free: list[Piece]
+    ) -> tuple[Thought[Phrasing], dict[int, str] | None, list[str]]:
+        """The last thought with the log of all tries, the new texts by piece, and rules broken on the way."""
+        approved = [self._phrasebook.text(language, key) for key in ("about", "bot")]
+        allowed = Allowed(
+            language=language,
+            heard=" ".join(message.text for message in own_words(turn)),
+            approved=approved,
+            detector=self._detector,
+            secret=self._secret,
+        )
+        broken: list[str] = []
+        log: Json = {}
+        for _ in range(_TRIES):
+            thought = await self._mind.think(turn, self._message(turn, free, allowed, broken))
+            log = _summed(log, thought.log)
+            thought = Thought(thought.output, thought.tier, thought.reason, log)
+            if thought.output is None:
+                return thought, None, broken
+            words, found = self._judged(free, thought.output, allowed)
+            if not found:
+                return thought, words, broken
+            broken = sorted({*broken, *found})
+            for rule in found:
+                GUARD_BLOCKS(rule).inc()
+        LLM_FALLBACKS(thought.tier, "guard").inc()
+        return thought, None, broken
+
+    def _judged(self, free: list[Piece], phrasing: Phrasing, allowed: Allowed) -> tuple[dict[int, str], list[str]]:
+        """The new texts, and the rules that they break."""
+        given = {piece.n: piece for piece in phrasing.pieces}
+        words: dict[int, str] = {}
+        broken: list[str] = []
+        for piece in free:
+            new = given.get(piece.number)
+            if new is None:
+                broken.append("missing")
+                continue
+            stated = [n for n in new.facts if 1 <= n <= len(allowed.approved)]
+            # A question that no approved fact answers is answered by a person: in the words that say so.
+            text = new.text.strip() if piece.key != ANSWERABLE or stated else piece.text
+            if text != piece.text:
+                broken += broken_rules(piece, text, allowed)
+                broken += self._guard(text, allowed.language)
+            words[piece.number] = text
+        return words, sorted(set(broken))
+
+    def _message(self, turn: TurnInput, free: list[Piece], allowed: Allowed, broken: list[str]) -> str:
+        zone = self._zone
+        step = [{"n": piece.number, "says": piece.text, "asks": piece.asks, "keep": piece.keep} for piece in free]
+        answerable = any(piece.key == ANSWERABLE for piece in free)
+        facts = [{"n": n, "fact": fact} for n, fact in enumerate(allowed.approved, start=1)] if answerable else []
+        return self._mind.prompt.turn(
+            now=moment(turn, zone),
+            language=allowed.language,
+            step=as_data(step),
+            facts=as_data(facts),
+            recent=as_data(last_words(turn, _RECENT_LINES)),
+            data=as_data(numbered([heard(message) for message in own_words(turn)], zone)),
+            broken=as_data(broken),
+        )
+
+    def _replies(self, language: str, decision: Decision, texts: list[str]) -> list[Reply]:
+        """As Phrasebook.replies puts them together."""
+        if decision.question is None:
+            return [Reply(text="\n\n".join(texts)[:TEXT])]
+        choices = self._phrasebook.choices(language, decision.question.choices)
+        return compose(texts, choices, phrases(language).titles["choose"])
+
+
+def _with(base: Phrased, log: Json) -> Phrased:
+    return Phrased(replies=base["replies"], tier=base["tier"], decision={**log, **base["decision"]})
+
+
+def _summed(one: Json, other: Json) -> Json:
+    """The log of two tries: numbers and lists added, the rest as the later says."""
+    both = {**one, **other}
+    for name in both.keys() & one.keys() & other.keys():
+        if isinstance(one[name], int | float | list) and isinstance(other[name], type(one[name])):
+            both[name] = one[name] + other[name]
+    return both

@@ -1,0 +1,150 @@
+"""The model tiers put together: every agent asks Claude, then GPT, then answers as the guided one does."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TypeVar
+from zoneinfo import ZoneInfo
+
+from app.agents.guided.tier import guided_context
+from app.agents.models.breaker import Breaker
+from app.agents.models.budget import Budget, Limits, Spending
+from app.agents.models.conversation import Guard, ModelConversation, Phrasing, unguarded
+from app.agents.models.crm import ModelCrm, Summary
+from app.agents.models.deadlines import Deadlines
+from app.agents.models.extraction import ModelExtraction, ReadFacts
+from app.agents.models.mind import AgentName, Means, Mind, Seat
+from app.agents.models.prices import load_prices
+from app.agents.models.prompts import FOLDER, load_prompt
+from app.agents.models.providers import Effort, Vendors, claude_model, gpt_model
+from app.agents.models.router import ModelRouter, RoutingWord
+from app.agents.models.vendor_model import vendor_failed
+from app.agents.roles import AgentContext
+from app.recruiting.phrases import Company
+from app.telemetry.logs import get_logger
+
+log = get_logger()
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, kw_only=True)
+class AgentPlan:
+    """One agent's model at Claude, the most seconds of one call, the most tokens of one answer, thinking included."""
+
+    model: str
+    seconds: float
+    max_tokens: int
+    effort: Effort = "low"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """What the deployment chose. `turn_seconds` is for all agents of a turn together."""
+
+    router: AgentPlan
+    extraction: AgentPlan
+    conversation: AgentPlan
+    crm: AgentPlan
+    fallback_model: str
+    turn_seconds: float
+    limits: Limits
+
+    @property
+    def agents(self) -> tuple[AgentPlan, ...]:
+        """The four agents' plans."""
+        return (self.router, self.extraction, self.conversation, self.crm)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Clocks:
+    """`monotonic` times calls, deadlines and breakers; `unix` dates budgets."""
+
+    monotonic: Callable[[], float] = time.monotonic
+    unix: Callable[[], float] = time.time
+
+
+REAL_CLOCKS = Clocks()
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Bench:
+    """Everything that minds are made of."""
+
+    vendors: Vendors
+    plan: Plan
+    means: Means
+    breakers: dict[str, Breaker]
+    facts: dict[str, str]
+    folder: Path
+
+    def mind(self, name: AgentName, output: type[T]) -> Mind[T]:
+        """An agent's mind with its prompt and its seats in order. Raises PromptError."""
+        plan: AgentPlan = getattr(self.plan, name)
+        prompt = load_prompt(name, self.facts, self.folder)
+        return Mind(
+            name,
+            output,
+            prompt,
+            self._seats(plan, prompt.version),
+            self.means,
+            seconds=plan.seconds,
+            max_tokens=plan.max_tokens,
+        )
+
+    def _seats(self, plan: AgentPlan, version: str) -> list[Seat]:
+        seats = []
+        if (claude := self.vendors.claude) is not None:
+            model = claude_model(claude, plan.model, effort=plan.effort, last=self.vendors.gpt is None)
+            seats.append(Seat("anthropic", model, self.breakers["anthropic"]))
+        if (gpt := self.vendors.gpt) is not None:
+            model = gpt_model(gpt, self.plan.fallback_model, effort=plan.effort, last=True, cache_key=version)
+            seats.append(Seat("openai", model, self.breakers["openai"]))
+        return seats
+
+
+def model_context(
+    company: Company,
+    vendors: Vendors,
+    plan: Plan,
+    spending: Spending,
+    *,
+    guided: AgentContext | None = None,
+    guard: Guard = unguarded,
+    clocks: Clocks = Clocks(),
+    prompts: Path = FOLDER,
+) -> AgentContext:
+    """A context in which models think and the guided agents stand behind them. Without any vendor it is guided alone.
+
+    Built once per process: breakers live in it. Raises PromptError, ZoneInfoNotFoundError.
+    """
+    guided = guided or guided_context(company)
+    if vendors.claude is None and vendors.gpt is None:
+        return guided
+    prices = load_prices()
+    for model in {*(agent.model for agent in plan.agents), plan.fallback_model}:
+        if not prices.known(model):
+            log.warning("llm.price_unknown", model=model)
+    bench = _Bench(
+        vendors=vendors,
+        plan=plan,
+        means=Means(
+            budget=Budget(spending, plan.limits, clocks.unix),
+            deadlines=Deadlines(plan.turn_seconds, clocks.monotonic),
+            prices=prices,
+            clock=clocks.monotonic,
+        ),
+        breakers={name: Breaker(name, vendor_failed, clocks.monotonic) for name in ("anthropic", "openai")},
+        facts={"company": company.name},
+        folder=prompts,
+    )
+    zone = ZoneInfo(company.timezone)
+    return replace(
+        guided,
+        router=ModelRouter(bench.mind("router", RoutingWord), guided.router, zone),
+        extraction=ModelExtraction(bench.mind("extraction", ReadFacts), guided.extraction, zone),
+        conversation=ModelConversation(
+            bench.mind("conversation", Phrasing), guided.conversation, guided.phrasebook, guard=guard
+        ),
+        crm=ModelCrm(bench.mind("crm", Summary), guided.crm, zone),
+    )
