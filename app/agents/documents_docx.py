@@ -118,11 +118,12 @@ class Story:
             self._shades[-1] = attributes.get("fill", "")
         elif inside == "textFill" and tag == "noFill" and self._run is not None:
             self._run = self._run._replace(hidden=True)  # letters without ink
-        elif self._fills and not self._paragraph_in_shape():
+        elif self._fills and "txbxContent" not in self._inside_shape():
             self._fills[-1] = _fill(self._fills[-1], self._path[-2:], tag, attributes)
 
-    def _paragraph_in_shape(self) -> bool:
-        return "txbxContent" in self._path[len(self._path) - self._path[::-1].index("wsp") :]
+    def _inside_shape(self) -> list[str]:
+        """Elements open since the innermost shape began."""
+        return self._path[len(self._path) - self._path[::-1].index("wsp") :] if "wsp" in self._path else []
 
     def end(self, tag: str) -> None:
         """An element ends."""
