@@ -196,6 +196,11 @@ class Variables(BaseModel):
         _about("Number of the API inbox that mirrors WhatsApp."),
         Var(Group.CHATWOOT, form="number", source="`python -m app webhooks setup` creates the inbox and prints it"),
     ] = None
+    chatwoot_agent_bot_id: Annotated[
+        RecordId | None,
+        _about("Number of the agent bot that signs the assistant's messages; unset, the service user signs them."),
+        Var(Group.CHATWOOT, form="number", source="`python -m app webhooks setup` creates the bot and prints it"),
+    ] = None
     chatwoot_webhook_secret: Annotated[
         SecretStr | None,
         _about("Verifies the signature of Chatwoot's webhooks."),

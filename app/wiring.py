@@ -255,7 +255,10 @@ class Desk:
         settings, record = self.settings, self.record
         whatsapp = WhatsApp(self.dialog360)
         chatwoot = Chatwoot(
-            self.chatwoot, account_id=settings.chatwoot_account_id or 0, inbox_id=settings.chatwoot_inbox_id or 0
+            self.chatwoot,
+            account_id=settings.chatwoot_account_id or 0,
+            inbox_id=settings.chatwoot_inbox_id or 0,
+            agent_bot_id=settings.chatwoot_agent_bot_id or 0,
         )
         delivery = Delivery(
             record.outbox,

@@ -231,12 +231,15 @@ def _read_message(number_id: str, message: wire.Message, contacts: list[wire.Con
 
 
 def _read_system(number_id: str, address: str, message: wire.Message, sender: Sender, inbound: Inbound) -> None:
-    """`user_changed_number` brings the new number; `user_changed_user_id` names the new id as the sender."""
+    """`user_changed_number` brings the new number, `user_changed_user_id` the new id and perhaps the old one."""
     system = message.system or wire.System()
     current = Sender(bsuid=system.user_id, wa_id=system.wa_id or system.new_wa_id)
     if not (current.bsuid or current.wa_id):
         inbound.ignored += 1
         return
+    if system.previous_user_id:
+        sender = Sender(bsuid=system.previous_user_id, wa_id=sender.wa_id)
+        address = address_of(number_id, system.previous_user_id)
     event = IdentityChanged(
         number_id=number_id, previous=sender, current=current, event_id=message.id, at=_seconds(message.timestamp)
     )

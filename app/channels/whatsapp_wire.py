@@ -109,6 +109,7 @@ class System(msgspec.Struct):
     wa_id: str = ""
     new_wa_id: str = ""
     user_id: str = ""
+    previous_user_id: str = ""
 
 
 class Context(msgspec.Struct):

@@ -190,6 +190,7 @@ async def _open_twins(house: _House, stack: AsyncExitStack) -> None:
         snapshot=house.data_dir / "chatwoot.json",
     )
     if "CHATWOOT_BASE_URL" not in house.given:
+        house.value("CHATWOOT_AGENT_BOT_ID", "1")  # the twin comes with this bot
         url = await stack.enter_async_context(served(create_chatwoot_twin(chatwoot), "Chatwoot twin"))
         house.variables["CHATWOOT_BASE_URL"] = house.urls["chatwoot"] = url
 

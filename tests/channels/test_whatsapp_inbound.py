@@ -142,6 +142,11 @@ def test_a_changed_number_and_a_changed_id_name_both_identities() -> None:
     (event,) = read(envelope({"messages": [message]}))
     assert isinstance(event, IdentityChanged)
     assert (event.previous.wa_id, event.current.wa_id) == ("31611", "31622")
+    message = {"id": "s2", "from": "31611", "timestamp": "1", "type": "system",
+               "system": {"type": "user_changed_user_id", "user_id": "NL.b", "previous_user_id": "NL.a"}}  # fmt: skip
+    ((address, _, event),) = parse(json.dumps(envelope({"messages": [message]})).encode()).events
+    assert isinstance(event, IdentityChanged)
+    assert (address, event.previous.bsuid, event.current.bsuid) == (address_of("105", "NL.a"), "NL.a", "NL.b")
     update = {"wa_id": "31611", "timestamp": "1", "user_id": {"previous": "NL.a", "current": "NL.b"}}
     (event,) = read(envelope({"user_id_update": [update]}, field="user_id_update"))
     assert isinstance(event, IdentityChanged)

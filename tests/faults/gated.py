@@ -4,6 +4,7 @@ It says that it waits by making the file `<GATE>.waiting`, and goes on when the 
 """
 
 import asyncio
+import functools
 import os
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ GATE = Path(os.environ["GATE"])
 phrase = graph._phrase
 
 
+@functools.wraps(phrase)  # langgraph reads the node's signature
 async def gated(*args: Any, **kwargs: Any) -> Any:
     GATE.with_suffix(".waiting").touch()
     while not GATE.with_suffix(".open").exists():
