@@ -16,6 +16,7 @@ class Group(StrEnum):
     """Headings of `.railway-env.template`, in its order."""
 
     THINKING = "Who thinks"
+    THOUGHT = "How long models may think and what that may cost"
     RECORD = "Record and memory: Supabase and Redis"
     WHATSAPP = "WhatsApp through 360Dialog"
     CHATWOOT = "Chatwoot, the recruiters' inbox"
@@ -121,6 +122,8 @@ Seconds = Annotated[float, Field(gt=0, le=3_600)]
 EnvironmentName = Literal["production", "staging", "development", "test"]
 LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR"]
 WorkerMode = Literal["inline", "off"]
+Effort = Literal["low", "medium", "high"]
+Dollars = Annotated[float, Field(gt=0, le=10_000)]
 
 # What templates and manuals put where a value belongs: `changeme`, `your-key`, `https://your-project.…`, `<key>`.
 _PLACEHOLDER: Final = re.compile(r"change[-_ ]?me|<[^<>]*>|(^|[/@:.])your[-_ ]", re.IGNORECASE)

@@ -7,8 +7,9 @@
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic import ConfigDict, Field, SecretStr
 
+from app.settings_thinking import ThinkingVariables
 from app.settings_values import (
     Count,
     EncryptionKey,
@@ -32,54 +33,10 @@ def _about(purpose: str) -> Any:
     return Field(description=purpose)
 
 
-class Variables(BaseModel):
+class Variables(ThinkingVariables):
     """The variable of a field is its name in capitals. `None` means that it is not set."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
-
-    # Who thinks
-    anthropic_api_key: Annotated[
-        SecretStr | None,
-        _about("Claude, the first tier of every agent."),
-        Var(
-            Group.THINKING,
-            form="sk-ant-…",
-            source="console.anthropic.com, API keys",
-            security="whoever has it spends your money; set a spend limit there",
-            required=True,
-        ),
-    ] = None
-    anthropic_base_url: Annotated[
-        HttpUrl,
-        _about("Where Claude is reached."),
-        Var(Group.THINKING, security="candidates' words go to this host"),
-    ] = "https://api.anthropic.com"
-    router_model: Annotated[str, _about("Claude model that classifies each message."), Var(Group.THINKING)] = (
-        "claude-haiku-5-5"
-    )
-    extraction_model: Annotated[str, _about("Claude model that reads facts with evidence."), Var(Group.THINKING)] = (
-        "claude-haiku-5-5"
-    )
-    conversation_model: Annotated[str, _about("Claude model that words the replies."), Var(Group.THINKING)] = (
-        "claude-sonnet-5-5"
-    )
-    openai_api_key: Annotated[
-        SecretStr | None,
-        _about("GPT as second tier, embeddings and voice transcription."),
-        Var(
-            Group.THINKING,
-            form="sk-…",
-            source="platform.openai.com, API keys",
-            security="whoever has it spends your money; set a budget there",
-            required=True,
-        ),
-    ] = None
-    openai_base_url: Annotated[
-        HttpUrl,
-        _about("Where GPT is reached."),
-        Var(Group.THINKING, security="candidates' words go to this host"),
-    ] = "https://api.openai.com/v1"
-    fallback_model: Annotated[str, _about("GPT model used while Claude fails."), Var(Group.THINKING)] = "gpt-5.4-mini"
 
     # Record and memory
     supabase_url: Annotated[
