@@ -1,144 +1,289 @@
-"""Checkpoints in Redis that hold JSON only, revive no classes, and are encrypted at rest when a key is set.
+"""Checkpoints in Redis that hold JSON only, revive no classes, expire, and are encrypted at rest when a key is set.
 
 AsyncRedisSaver's own serializer turns Pydantic models into dictionaries, `Decimal` into 0, and imports modules that
-stored data name (contracts/llm.md §2); so what is not plain JSON is refused when written and left alone when read.
-Overrides private hooks of langgraph-checkpoint-redis: pinned to 0.5.2, and a round-trip test guards it.
+stored data name; its encrypted variant leaves checkpoints in plain text (contracts/llm.md §2). So reading and writing
+is done here, in fewer round trips; keys, indexes and deletion are upstream's, hence the exact pin to 0.5.2.
 """
 
-import base64
-import os
+import time
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, NamedTuple, cast
 
 import orjson
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from langchain_core.runnables import RunnableConfig
-from langgraph.checkpoint.base import Checkpoint, CheckpointMetadata, empty_checkpoint
+from langgraph.checkpoint.base import (
+    WRITES_IDX_MAP,
+    ChannelVersions,
+    Checkpoint,
+    CheckpointMetadata,
+    CheckpointTuple,
+    PendingWrite,
+    empty_checkpoint,
+    get_checkpoint_id,
+)
 from langgraph.checkpoint.redis.aio import AsyncRedisSaver
-from langgraph.checkpoint.redis.jsonplus_redis import JsonPlusRedisSerializer
-from langgraph.types import Interrupt, Send
+from langgraph.checkpoint.redis.key_registry import CheckpointKeyRegistry
+from langgraph.checkpoint.redis.util import (
+    from_storage_safe_str,
+    safely_decode,
+    to_storage_safe_id,
+    to_storage_safe_str,
+)
 from redis.asyncio import BlockingConnectionPool, Redis
+from redis.asyncio.client import Pipeline
 from redis.asyncio.retry import Retry
 from redis.backoff import ExponentialWithJitterBackoff
+from redisvl.query import FilterQuery  # type: ignore[import-untyped]  # redisvl ships no types
+from redisvl.query.filter import Tag  # type: ignore[import-untyped]
 
-# Keys that the vendor's serializer would turn into objects.
-_RESERVED = {"__bytes__", "__send__", "__interrupt__", "__delta_snapshot__", "__sealed__"}
-_NONCE = 12
-_SEALED = "+aesgcm"
+from app.agents.sealing import Seal, SealError
+from app.telemetry.logs import get_logger
 
-
-def assert_json(value: Any, path: str = "$") -> None:
-    """Raises TypeError naming the path of the first value that is not plain JSON."""
-    if value is None or isinstance(value, str | bool | float):
-        return
-    if isinstance(value, int):
-        if not -(2**63) <= value < 2**63:
-            raise TypeError(f"{path}: an integer of more than 64 bits")
-        return
-    if isinstance(value, Interrupt | Send | BaseException):
-        return  # written by langgraph itself
-    if isinstance(value, list | tuple):
-        for index, item in enumerate(value):
-            assert_json(item, f"{path}[{index}]")
-        return
-    if not isinstance(value, dict):
-        raise TypeError(f"{path}: {type(value).__name__} is not JSON")
-    if _RESERVED & value.keys() or (value.get("lc") in (1, 2) and value.get("type") == "constructor"):
-        raise TypeError(f"{path}: a key that the serializer reserves")
-    for key, item in value.items():
-        if not isinstance(key, str):
-            raise TypeError(f"{path}: a key that is no string")
-        assert_json(item, f"{path}.{key}")
+log = get_logger()
+CONNECTIONS = 20  # measured: 10, 20 and 50 give the same turns/s, the cost is CPU (contracts/llm.md §2)
+KEEP_SECONDS = 30 * 86400  # a checkpoint is a cache; the record rebuilds what expired
+_MOST_CHECKPOINTS = 10_000  # of one thread in one look-up; pruned threads have one
 
 
-class StrictSerializer(JsonPlusRedisSerializer):
-    """JSON in, JSON out; with a key, sealed with AES-256-GCM."""
+class _Place(NamedTuple):
+    """Where a checkpoint lies; the parts are authenticated with its content."""
 
-    def __init__(self, key: bytes | None) -> None:
-        super().__init__()
-        self._cipher = AESGCM(key) if key else None
+    thread_id: str
+    namespace: str
+    checkpoint_id: str
 
-    def seal(self, content: bytes) -> bytes:
-        """Encrypt under a fresh nonce; without a key, as it is."""
-        if self._cipher is None:
-            return content
-        nonce = os.urandom(_NONCE)
-        return nonce + self._cipher.encrypt(nonce, content, None)
-
-    def unseal(self, content: bytes) -> bytes:
-        """Raises InvalidTag for a wrong key or changed content."""
-        if self._cipher is None:
-            return content
-        return self._cipher.decrypt(content[:_NONCE], content[_NONCE:], None)
+    @classmethod
+    def of(cls, config: RunnableConfig, checkpoint_id: str) -> "_Place":
+        configurable = config["configurable"]
+        return cls(str(configurable["thread_id"]), str(configurable.get("checkpoint_ns", "")), checkpoint_id)
 
     @property
-    def seals(self) -> bool:
-        """Whether a key is set."""
-        return self._cipher is not None
+    def writes(self) -> str:
+        """Key of the list of this checkpoint's pending writes."""
+        return CheckpointKeyRegistry.make_write_keys_zset_key(self.thread_id, self.namespace, self.checkpoint_id)
 
-    def dumps_typed(self, obj: Any) -> tuple[str, bytes]:
-        """Raises TypeError for what is not JSON."""
-        assert_json(obj)
-        kind, content = super().dumps_typed(obj)
-        return (kind + _SEALED, self.seal(content)) if self.seals else (kind, content)
+    @property
+    def state(self) -> str:
+        return "|".join((*self, "state"))
 
-    def loads_typed(self, data: tuple[str, bytes]) -> Any:
-        """The value, its dictionaries as they are."""
-        kind, content = data
-        if kind.endswith(_SEALED):
-            return super().loads_typed((kind.removesuffix(_SEALED), self.unseal(content)))
-        return super().loads_typed(data)
+    def write(self, task_id: str, index: int, channel: str) -> str:
+        return "|".join((*self, task_id, str(index), channel))
 
-    def _revive_if_needed(self, obj: Any) -> Any:
-        if isinstance(obj, list):
-            return [self._revive_if_needed(item) for item in obj]
-        if isinstance(obj, dict) and obj.get("lc") in (1, 2) and obj.get("type") == "constructor":
-            return obj  # the vendor would import the class that it names
-        return super()._revive_if_needed(obj) if isinstance(obj, dict) else obj
+    def config(self) -> RunnableConfig:
+        return {
+            "configurable": {
+                "thread_id": self.thread_id,
+                "checkpoint_ns": self.namespace,
+                "checkpoint_id": self.checkpoint_id,
+            }
+        }
 
-    def plain(self, value: Any) -> bytes:
-        """Orjson with the vendor's encoding of langgraph's own objects."""
-        return orjson.dumps(value, default=self._default_handler)
+    def document(self) -> dict[str, str]:
+        """The fields that upstream's search indexes use."""
+        return {
+            "thread_id": to_storage_safe_id(self.thread_id),
+            "checkpoint_ns": to_storage_safe_str(self.namespace),
+            "checkpoint_id": to_storage_safe_id(self.checkpoint_id),
+        }
+
+
+def _storable(channel: str, value: Any) -> Any:
+    """A failed task's error becomes its class name: messages of exceptions may quote a candidate."""
+    return {"error": type(value).__name__, "channel": channel} if isinstance(value, BaseException) else value
 
 
 class HardenedRedisSaver(AsyncRedisSaver):
-    """The full saver (never the shallow one, see contracts/llm.md) with a strict serializer."""
+    """The full saver (never the shallow one, see contracts/llm.md) with sealed JSON content."""
 
-    def __init__(self, redis: Redis, key: bytes | None) -> None:
+    _redis: Redis
+
+    def __init__(self, redis: Redis, key: bytes | None, *, keep_seconds: int = KEEP_SECONDS) -> None:
+        """`keep_seconds`: how long an untouched conversation's checkpoint is kept."""
         super().__init__(redis_client=redis)
-        self._strict = StrictSerializer(key)
-        self.serde = self._strict
+        self._seal = Seal(key)
+        self._keep_seconds = keep_seconds
 
-    def _dump_checkpoint(self, checkpoint: Checkpoint) -> dict[str, Any]:
-        values = checkpoint["channel_values"]
-        assert_json(values)
-        dumped: dict[str, Any] = orjson.loads(self._strict.plain({**checkpoint, "channel_values": {}}))
-        dumped["channel_versions"] = {name: str(version) for name, version in dumped["channel_versions"].items()}
-        content = self._strict.plain(values)
-        if self._strict.seals:
-            dumped["channel_values"] = {"__sealed__": base64.b64encode(self._strict.seal(content)).decode()}
-        else:
-            dumped["channel_values"] = orjson.loads(content)
-        return {"type": "json", **dumped, "pending_sends": []}
+    def _key(self, place: _Place) -> str:
+        return self._make_redis_checkpoint_key(place.thread_id, place.namespace, place.checkpoint_id)
 
-    def _dump_metadata(self, metadata: CheckpointMetadata) -> str:
-        return orjson.dumps(metadata, default=str).decode().replace("\\u0000", "")
+    def _set(self, pipe: "Pipeline", key: str, document: dict[str, Any]) -> None:
+        pipe.execute_command("JSON.SET", key, "$", orjson.dumps(document))
+        pipe.expire(key, self._keep_seconds)
 
-    def _recursive_deserialize(self, obj: Any) -> Any:
-        if isinstance(obj, dict) and obj.keys() == {"__sealed__"}:
-            content = self._strict.unseal(base64.b64decode(obj["__sealed__"]))
-            return super()._recursive_deserialize(orjson.loads(content))
-        return super()._recursive_deserialize(obj)
+    async def aput(
+        self,
+        config: RunnableConfig,
+        checkpoint: Checkpoint,
+        metadata: CheckpointMetadata,
+        new_versions: ChannelVersions,  # noqa: ARG002  # upstream's signature; state is stored whole
+        stream_mode: str = "values",  # noqa: ARG002
+    ) -> RunnableConfig:
+        """Store a checkpoint and point at it, in one round trip."""
+        place = _Place.of(config, checkpoint["id"])
+        parent = str(config["configurable"].get("checkpoint_id") or "")
+        document = {
+            **place.document(),
+            "run_id": "",
+            "parent_checkpoint_id": to_storage_safe_id(parent) if parent else "",
+            "checkpoint_ts": time.time() * 1000,
+            "source": metadata.get("source", ""),
+            "step": metadata.get("step", 0),
+            "metadata": orjson.dumps(metadata, default=str).decode(),
+            "checkpoint": {**checkpoint, "channel_values": {}},
+            "state": self._seal.close(checkpoint["channel_values"], place.state),
+        }
+        key = self._key(place)
+        async with self._redis.pipeline(transaction=True) as pipe:
+            self._set(pipe, key, document)
+            pipe.set(
+                self._make_redis_checkpoint_latest_key(place.thread_id, place.namespace), key, ex=self._keep_seconds
+            )
+            await pipe.execute()
+        return place.config()
+
+    async def aput_writes(
+        self, config: RunnableConfig, writes: Sequence[tuple[str, Any]], task_id: str, task_path: str = ""
+    ) -> None:
+        """Store what a finished node wrote, so that a resumed turn does not run it again; one round trip."""
+        if not writes:
+            return
+        place = _Place.of(config, str(config["configurable"]["checkpoint_id"]))
+        async with self._redis.pipeline(transaction=True) as pipe:
+            for position, (channel, value) in enumerate(writes):
+                index = WRITES_IDX_MAP.get(channel, position)
+                sealed = self._seal.close(_storable(channel, value), place.write(task_id, index, channel))
+                document = {
+                    **place.document(),
+                    "task_id": task_id,
+                    "task_path": task_path,
+                    "idx": index,
+                    "channel": channel,
+                    "type": "json",
+                    "blob": sealed,
+                }
+                key = self._make_redis_checkpoint_writes_key(*place, task_id, index)
+                self._set(pipe, key, document)
+                pipe.zadd(place.writes, {key: position})
+            pipe.expire(place.writes, self._keep_seconds)
+            await pipe.execute()
+
+    async def aget_tuple(self, config: RunnableConfig) -> CheckpointTuple | None:
+        """The named or latest checkpoint. One that does not open counts as gone: the record rebuilds the state."""
+        checkpoint_id = get_checkpoint_id(config) or await self._latest(config)
+        if not checkpoint_id:
+            return None
+        place = _Place.of(config, checkpoint_id)
+        async with self._redis.pipeline(transaction=False) as pipe:
+            pipe.execute_command("JSON.GET", self._key(place))
+            pipe.zrange(place.writes, 0, -1)
+            stored, write_keys = await pipe.execute()
+        if not stored:
+            return None
+        document = orjson.loads(stored)
+        try:
+            values = self._seal.open(document["state"], place.state)
+            pending = await self._pending(place, write_keys)
+        except (SealError, KeyError):
+            log.warning("checkpoint.unreadable", advice="state is rebuilt from the record")
+            return None
+        parent = document["parent_checkpoint_id"]
+        return CheckpointTuple(
+            config=place.config(),
+            checkpoint=cast(Checkpoint, {**document["checkpoint"], "channel_values": values}),
+            metadata=orjson.loads(document["metadata"]),
+            parent_config=place._replace(checkpoint_id=parent).config() if parent else None,
+            pending_writes=pending,
+        )
+
+    async def _latest(self, config: RunnableConfig) -> str:
+        place = _Place.of(config, "")
+        key = await self._redis.get(self._make_redis_checkpoint_latest_key(place.thread_id, place.namespace))
+        return str(safely_decode(key)).rpartition(":")[2] if key else ""
+
+    async def _pending(self, place: _Place, keys: list[bytes]) -> list[PendingWrite]:
+        if not keys:
+            return []
+        async with self._redis.pipeline(transaction=False) as pipe:
+            pipe.execute_command("JSON.MGET", *keys, "$")
+            (found,) = await pipe.execute()
+        writes = [orjson.loads(text)[0] for text in found if text]
+        writes.sort(key=lambda write: (write["task_path"], write["task_id"], write["idx"]))
+        return [
+            (
+                write["task_id"],
+                write["channel"],
+                self._seal.open(write["blob"], place.write(write["task_id"], write["idx"], write["channel"])),
+            )
+            for write in writes
+        ]
+
+    async def alist(
+        self,
+        config: RunnableConfig | None,
+        *,
+        filter: dict[str, Any] | None = None,
+        before: RunnableConfig | None = None,
+        limit: int | None = None,
+    ) -> AsyncIterator[CheckpointTuple]:
+        """Checkpoints of one thread, newest first. Raises ValueError without a thread: there is no list of all."""
+        if config is None:
+            raise ValueError("name a thread; checkpoints are listed per conversation")
+        before_id = get_checkpoint_id(before) if before else None
+        wanted = get_checkpoint_id(config)
+        namespace = config["configurable"].get("checkpoint_ns")
+        yielded = 0
+        for place in await self._places(str(config["configurable"]["thread_id"])):
+            skipped = before_id is not None and place.checkpoint_id >= before_id
+            other = (wanted and place.checkpoint_id != wanted) or (namespace and place.namespace != namespace)
+            if skipped or other:
+                continue
+            found = await self.aget_tuple(place.config())
+            if found is None or any(found.metadata.get(name) != value for name, value in (filter or {}).items()):
+                continue
+            if limit is not None and yielded >= limit:
+                return
+            yielded += 1
+            yield found
+
+    async def _places(self, thread_id: str) -> list[_Place]:
+        """All checkpoints of a thread, newest first (their ids ascend with time)."""
+        query = FilterQuery(
+            filter_expression=Tag("thread_id") == to_storage_safe_id(thread_id),
+            return_fields=["checkpoint_ns", "checkpoint_id"],
+            num_results=_MOST_CHECKPOINTS,
+        )
+        docs = (await self.checkpoints_index.search(query)).docs
+        places = [_Place(thread_id, from_storage_safe_str(doc.checkpoint_ns), doc.checkpoint_id) for doc in docs]
+        return sorted(places, key=lambda place: place.checkpoint_id, reverse=True)
+
+    async def keep_latest(self, thread_id: str) -> None:
+        """Delete all but the newest checkpoint of each namespace, in three round trips whatever their number."""
+        seen: set[str] = set()
+        old: list[_Place] = []
+        for place in await self._places(thread_id):
+            if place.namespace in seen:
+                old.append(place)
+            seen.add(place.namespace)
+        if not old:
+            return
+        async with self._redis.pipeline(transaction=False) as pipe:
+            for place in old:
+                pipe.zrange(place.writes, 0, -1)
+            writes: list[list[bytes]] = await pipe.execute()
+        keys = [key for keys in writes for key in keys]
+        await self._redis.unlink(*keys, *(self._key(place) for place in old), *(place.writes for place in old))
 
 
 @asynccontextmanager
-async def open_checkpointer(url: str, key: bytes | None) -> AsyncIterator[HardenedRedisSaver]:
+async def open_checkpointer(
+    url: str, key: bytes | None, *, keep_seconds: int = KEEP_SECONDS
+) -> AsyncIterator[HardenedRedisSaver]:
     """A saver over a pool of its own; `asetup` must run before the first use. `key`: 32 bytes or None."""
     pool = BlockingConnectionPool.from_url(
         url,
-        max_connections=20,
+        max_connections=CONNECTIONS,
         timeout=10,
         socket_timeout=5,
         socket_connect_timeout=2,
@@ -148,7 +293,7 @@ async def open_checkpointer(url: str, key: bytes | None) -> AsyncIterator[Harden
     )
     redis = Redis(connection_pool=pool)
     try:
-        yield HardenedRedisSaver(redis, key)
+        yield HardenedRedisSaver(redis, key, keep_seconds=keep_seconds)
     finally:
         await redis.aclose()
         await pool.aclose()
@@ -156,7 +301,7 @@ async def open_checkpointer(url: str, key: bytes | None) -> AsyncIterator[Harden
 
 async def prune(saver: HardenedRedisSaver, thread_id: str) -> None:
     """Keep the thread's last checkpoint only."""
-    await saver.aprune([thread_id], keep_last=1)
+    await saver.keep_latest(thread_id)
 
 
 async def round_trip(saver: HardenedRedisSaver) -> None:

@@ -75,6 +75,7 @@ def lexicon(code: str) -> Lexicon:
     return _load(code)
 
 
+@functools.cache
 def in_order(language: str) -> tuple[Lexicon, ...]:
     """All lexicons, the conversation's own language first: a false friend is read as its speaker means it."""
     rest = tuple(code for code in LANGUAGES if code != language)

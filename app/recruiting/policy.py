@@ -4,7 +4,7 @@ from app.recruiting.consent import Purpose, granted
 from app.recruiting.draft import Draft
 from app.recruiting.intake import Decision, Situation
 from app.recruiting.interrupts import Intent
-from app.recruiting.profile import kind
+from app.recruiting.profile import fields_of
 from app.recruiting.stages import resume, run_stage
 
 VERSION = "intake-1"
@@ -80,7 +80,7 @@ def _remarks(draft: Draft) -> None:
     if at.has(Intent.BOT) and intake.stage != "new":
         draft.say("bot")
     if at.has(Intent.ABOUT_ME):
-        known = list(dict.fromkeys(kind(fact.field) for fact in draft.decision.profile))
+        known = fields_of(draft.decision.profile)
         draft.say("known" if known else "nothing_known", fields=known)
     if at.has(Intent.SENSITIVE):
         draft.say("sensitive")

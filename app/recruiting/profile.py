@@ -171,6 +171,11 @@ def known_fields(facts: Iterable[Fact]) -> set[str]:
     return {kind(fact.field) for fact in facts}
 
 
+def fields_of(facts: Iterable[Fact]) -> list[str]:
+    """Fields of the facts in order, as they are read back: levels belong to their languages."""
+    return list(dict.fromkeys(Field.LANGUAGES if kind(f.field) == LEVELS else kind(f.field) for f in facts))
+
+
 def merge(current: Sequence[Fact], found: Iterable[Fact]) -> list[Fact]:
     """The current facts after new ones: one per field, the newest in the place of the older."""
     by_field = {fact.field: fact for fact in current}

@@ -6,7 +6,7 @@ from app.recruiting.consent import Consent, Purpose, granted, text_version
 from app.recruiting.draft import Draft
 from app.recruiting.intake import Asked
 from app.recruiting.interrupts import Intent, Noticed
-from app.recruiting.profile import LANGUAGE_LEVELS_ASKED, LEVELS, Fact, Field, kind, part
+from app.recruiting.profile import LANGUAGE_LEVELS_ASKED, LEVELS, Fact, Field, fields_of, kind, part
 
 CLARIFICATIONS = 2  # failed ones of one question before a person helps (product, handoff triggers)
 GREETING_WORDS = 3  # longer first messages hold something that waits for consent
@@ -55,7 +55,7 @@ def _consent(draft: Draft) -> None:
         intake.stage = "profile"
         draft.decision.remarks.append("Consent to the intake over WhatsApp was given.")
         if new := draft.keep(at.found):
-            draft.say("noted", fields=_kinds(new))
+            draft.say("noted", fields=fields_of(new))
         _next(draft)
     elif not draft.moves_on or intake.asked is None:
         draft.ask("consent", "consent", choices="consent")
@@ -191,14 +191,9 @@ def _misunderstood(draft: Draft) -> None:
     draft.hand_over("misunderstanding", "queue", f"Two clarifications of the question about {field} did not help.")
 
 
-def _kinds(new: list[Fact]) -> list[str]:
-    """Fields of the facts in order, levels within their languages."""
-    return list(dict.fromkeys(Field.LANGUAGES if kind(fact.field) == LEVELS else kind(fact.field) for fact in new))
-
-
 def _note(draft: Draft, new: list[Fact]) -> None:
     """Show that it was heard: several facts or a computed day as a list, a name alone with thanks."""
-    fields = _kinds(new)
+    fields = fields_of(new)
     if fields == [Field.NAME]:
         draft.say("thank_name", fields=[Field.NAME])
     elif len(fields) > 1 or fields == [Field.AVAILABILITY]:
@@ -288,7 +283,7 @@ def _done(draft: Draft) -> None:
     draft.take_back()
     new = draft.keep(at.found)
     if new:
-        draft.say("updated", fields=_kinds(new))
+        draft.say("updated", fields=fields_of(new))
         return
     small = at.has(Intent.THANKS, Intent.YES, Intent.GREETING) and "done" in draft.intake.told
     recent = at.now - at.intake.last_at < QUIET_REMARK and "done" in draft.intake.told

@@ -20,7 +20,7 @@ _NO_ANSWER = frozenset(
 
 
 class GuidedExtraction:
-    """Reads the words of this turn; before consent also the earlier ones, in case it is given now."""
+    """Reads the words of this turn. Before consent nothing is read, except when this turn may give it: then all."""
 
     def __init__(self, zone: ZoneInfo) -> None:
         self._zone = zone
@@ -33,7 +33,7 @@ class GuidedExtraction:
         asked = intake.asked.field if intake.asked and intake.stage == "profile" else ""
         messages = turn_view.said_now(turn)
         if not turn_view.consented(turn):
-            messages = [*turn_view.said_before(turn), *messages]
+            messages = [*turn_view.said_before(turn), *messages] if intake.stage == "consent" else []
         passed = {m.message_id for m in messages if asked and self._is_no_answer(m.text, language)}
         reading = read_turn(messages, asked, language, self._zone, passed=frozenset(passed))
         return Extracted(facts=msgspec.to_builtins(reading.facts), vague=reading.vague, tier=TIER, decision={})
