@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 import uvicorn
 
+from app.cli_operations import add_operations
 from app.database.migrate import MigrationError
 from app.database.migrate import migrate as apply_migrations
 from app.draining import DRAINING
@@ -19,6 +20,7 @@ from app.telemetry.logs import setup_logging
 from app.wiring import Desk
 
 cli = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
+add_operations(cli)
 MIGRATIONS = Path(__file__).parents[1] / "supabase" / "migrations"
 
 

@@ -33,7 +33,7 @@ from app.operations.webhooks_setup import (
 )
 from app.operations.webhooks_setup import verify as verify_webhooks
 from app.serving import workers_that_fit
-from app.settings import Settings, SettingsError, load_settings
+from app.settings import Settings, SettingsError, load_settings, variables
 from app.telemetry.logs import get_logger, setup_logging
 
 webhooks = typer.Typer(help="Register our webhooks with 360Dialog and Chatwoot, and test the way back.")
@@ -67,7 +67,7 @@ def preflight(
     except SettingsError as error:
         findings = [Finding(fault.name, Verdict.FAILED, fault.reason) for fault in error.faults]
     else:
-        findings = [Finding("variables", Verdict.OK), *asyncio.run(_look(settings, wait))]
+        findings = _missing(settings) or [Finding("variables", Verdict.OK), *asyncio.run(_look(settings, wait))]
     ready = all(finding.verdict is not Verdict.FAILED for finding in findings)
     if as_json:
         _say(orjson.dumps({"ready": ready, "findings": findings}).decode())
@@ -77,6 +77,15 @@ def preflight(
         _log_findings(findings)
     if not ready:
         raise typer.Exit(1)
+
+
+def _missing(settings: Settings) -> list[Finding]:
+    """Required variables that a developer's environment may leave out and a deployment may not."""
+    return [
+        Finding(name, Verdict.FAILED, "is not set" + (f" (where from: {var.source})" if var.source else ""))
+        for name, var in variables().items()
+        if var.required and getattr(settings, name.lower()) is None
+    ]
 
 
 async def _look(settings: Settings, wait: float) -> list[Finding]:
@@ -290,8 +299,8 @@ async def _autoscale(settings: Settings, *, apply: bool, once: bool) -> None:
     )
     target = Target(settings.railway_environment_id or "", settings.autoscale_service_id or "")
     headers = {"Project-Access-Token": _secret(settings.railway_token)}
-    async with httpx.AsyncClient(base_url=settings.railway_api_url, headers=headers, timeout=_PROBE_TIMEOUT) as client:
-        scaler = Autoscaler(RailwayApi(client, target), limits, apply=apply)
+    async with httpx.AsyncClient(headers=headers, timeout=_PROBE_TIMEOUT) as client:
+        scaler = Autoscaler(RailwayApi(client, settings.railway_api_url, target), limits, apply=apply)
         if once:
             await scaler.step(time.time())
         else:

@@ -22,7 +22,9 @@ QUIET_SECONDS = 600.0
 # A new replica needs a minute to take load; a removed one shows in the figures after two.
 UP_COOLDOWN_SECONDS = 120.0
 DOWN_COOLDOWN_SECONDS = 300.0
-STEADY = 0.75
+# Shares of the threshold.
+QUIET_CPU = 0.75
+QUIET_MEMORY = 0.9
 
 
 @dataclass(frozen=True)
@@ -69,12 +71,20 @@ def _wish(recent: Sequence[Load], replicas: int, limits: Limits, now: float) -> 
     if len(busy) == BUSY_READINGS and min(busy) > 1.0:
         wanted = max(math.ceil(replicas * sum(busy) / len(busy)), replicas + 1)
         return Decision(min(wanted, limits.most), "busy" if replicas < limits.most else "at_most")
-    quiet = [pressure(load, limits) for load in recent if now - load.at <= QUIET_SECONDS]
-    covered = now - recent[0].at >= QUIET_SECONDS and len(quiet) >= QUIET_SECONDS / 60 / 2
-    # One fewer must stay clearly below the threshold, or the number would swing.
-    if replicas > limits.least and covered and max(quiet) * replicas / (replicas - 1) < STEADY:
+    lately = [load for load in recent if now - load.at <= QUIET_SECONDS]
+    covered = now - recent[0].at >= QUIET_SECONDS and len(lately) >= QUIET_SECONDS / 60 / 2
+    if replicas > limits.least and covered and all(_quiet(load, replicas, limits) for load in lately):
         return Decision(replicas - 1, "quiet")
     return Decision(replicas, "steady")
+
+
+def _quiet(load: Load, replicas: int, limits: Limits) -> bool:
+    """Whether one fewer would stay clearly below the thresholds, or the number would swing.
+
+    Work moves to the replicas that stay; memory mostly does not, it is what an idle replica holds anyway.
+    """
+    projected = load.cpu / limits.cpu * replicas / (replicas - 1)
+    return projected < QUIET_CPU and load.memory / limits.memory < QUIET_MEMORY
 
 
 class Autoscaler:

@@ -10,7 +10,6 @@ from typing import Any, Final
 
 import httpx
 
-API_URL: Final = "https://backboard.railway.com/graphql/v2"
 _SAMPLE_SECONDS: Final = 60
 
 _METRICS: Final = """
@@ -58,10 +57,11 @@ class Target:
 
 
 class RailwayApi:
-    """`client` carries the address and the project token in `Project-Access-Token`."""
+    """`client` carries the project token in `Project-Access-Token` (not in Authorization)."""
 
-    def __init__(self, client: httpx.AsyncClient, target: Target) -> None:
+    def __init__(self, client: httpx.AsyncClient, url: str, target: Target) -> None:
         self._client = client
+        self._url = url
         self._ids = {"environmentId": target.environment_id, "serviceId": target.service_id}
 
     async def replicas(self) -> int:
@@ -87,7 +87,7 @@ class RailwayApi:
 
     async def _ask(self, query: str, variables: Mapping[str, object]) -> dict[str, Any]:
         try:
-            answer = await self._client.post("", json={"query": query, "variables": {**self._ids, **variables}})
+            answer = await self._client.post(self._url, json={"query": query, "variables": {**self._ids, **variables}})
         except httpx.HTTPError as error:
             raise RailwayError(f"Railway's API cannot be reached ({type(error).__name__})") from error
         if answer.status_code in (401, 403):

@@ -145,7 +145,9 @@ async def verify(
 
     The probes carry no event, so nothing is stored.
     """
-    whatsapp = orjson.dumps({"object": "whatsapp_business_account", "entry": []})
+    # A field of the platform that carries nothing for a conversation.
+    change = {"field": "account_update", "value": {}}
+    whatsapp = orjson.dumps({"object": "whatsapp_business_account", "entry": [{"id": "0", "changes": [change]}]})
     chatwoot = orjson.dumps({"event": "webhook_probe", "account": {"id": account_id}})
     bearer = {"authorization": f"Bearer {dialog360_secret}"}
     signed = {"x-360dialog-signature": hmac.new(dialog360_secret.encode(), whatsapp, hashlib.sha256).hexdigest()}
