@@ -1,7 +1,8 @@
 """Anthropic and OpenAI on this machine: both wire protocols over one script, with faults, quirks and prompt caches.
 
 `create_llm_twin(config)` is an ASGI app: Anthropic's clients take its URL, OpenAI's its URL with `/v1`.
-Under `/_twin/`: `requests` (what was asked), `faults` (HTTP: twin_faults), `quirks` (answers that go wrong), `clock`.
+Under `/_twin/`: `requests` (what was asked; DELETE resets the twin), `faults` (HTTP: twin_faults), `quirks` (answers
+that go wrong), `clock`.
 """
 
 import asyncio
@@ -73,6 +74,14 @@ class LlmTwin:
         self.quirks: list[Quirk] = []
         self.requests: deque[Seen] = deque(maxlen=_KEPT_REQUESTS)
         self.embeddings = config.embeddings()
+        self.reset()
+
+    def reset(self) -> None:
+        """As at the start: nothing asked, nothing wrong, caches empty. The script stays."""
+        self.clock.offset = 0.0
+        self.faults.clear()
+        self.quirks.clear()
+        self.requests.clear()
         self._marked = MarkedPrefixCache(self.clock.now)
         self._common = CommonPrefixCache()
 
@@ -204,7 +213,7 @@ def _vendor_errors(handler: Callable[[Request], Any], error_body: Callable[[int,
 def _control(twin: LlmTwin) -> list[Route]:
     async def requests(request: Request) -> Response:
         if request.method == "DELETE":
-            twin.requests.clear()
+            twin.reset()
         return answer(list(twin.requests))
 
     async def quirks(request: Request) -> Response:

@@ -3,6 +3,7 @@
 Amounts are counted after each call, so calls under way at once may overshoot by their own cost; a call costs cents.
 """
 
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -101,7 +102,7 @@ class Budget:
 
     async def book(self, candidate: str, cost: Decimal) -> None:
         """Count what was spent. A failure to count is logged; the answer is not withheld for it."""
-        amount = -int(-cost * _MICRO // 1)  # rounded up
+        amount = math.ceil(cost * _MICRO)
         if amount <= 0:
             return
         try:
