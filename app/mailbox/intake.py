@@ -12,6 +12,11 @@ from app.mailbox.mailbox import DUE, SEEN_SECONDS, script
 
 # Most events of one write: bounds the time that Redis spends in one script.
 BATCH = 2000
+# With this many requests waiting, a short wait lets more of them share one write: a write costs what ten requests do.
+BUSY = 4
+LINGER_SECONDS = 0.001
+# A write that takes longer has failed for its requests; they are answered 503 and come again.
+WRITE_SECONDS = 3.0
 
 # Address, dedupe id, event as JSON (text: Redis' msgpack has no binary type), takes over from the assistant.
 Item = tuple[str, str, str, bool]
@@ -38,7 +43,7 @@ class Intake:
         self._decode = msgspec.msgpack.Decoder(list[tuple[int, str, int]]).decode
 
     async def store(self, items: list[Item]) -> Stored:
-        """Return when Redis has confirmed the write. Raises RedisError or OSError: nothing is promised then."""
+        """Return when Redis has confirmed the write. Raises RedisError, OSError, TimeoutError: nothing is promised then."""
         future: asyncio.Future[Stored] = asyncio.get_running_loop().create_future()
         self._pending.append((items, future))
         if self._writer is None:
@@ -50,6 +55,8 @@ class Intake:
         await asyncio.sleep(0)
         try:
             while self._pending:
+                if len(self._pending) >= BUSY:
+                    await asyncio.sleep(LINGER_SECONDS)
                 batch: list[tuple[list[Item], asyncio.Future[Stored]]] = []
                 size = 0
                 while self._pending and (not batch or size + len(self._pending[0][0]) <= BATCH):
@@ -62,7 +69,8 @@ class Intake:
     async def _write(self, batch: list[tuple[list[Item], asyncio.Future[Stored]]]) -> None:
         blob = self._encode([item for items, _ in batch for item in items])
         try:
-            raw = await self._redis.evalsha(self._script.sha, 1, DUE, blob, SEEN_SECONDS)
+            async with asyncio.timeout(WRITE_SECONDS):
+                raw = await self._redis.evalsha(self._script.sha, 1, DUE, blob, SEEN_SECONDS)
         except NoScriptError:
             await self._redis.script_load(self._script.script)
             await self._write(batch)
