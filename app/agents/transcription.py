@@ -9,8 +9,6 @@ from enum import StrEnum
 import msgspec
 import openai
 from openai import AsyncOpenAI
-from openai.types.audio import Transcription
-from openai.types.audio.transcription import UsageDuration, UsageTokens
 
 from app.telemetry.metrics import LLM_SECONDS
 
@@ -38,6 +36,29 @@ _ENDINGS = {
     "audio/flac": "flac",
     "video/mp4": "mp4",
 }
+
+
+class _Logprob(msgspec.Struct):
+    logprob: float | None = None
+
+
+class _Language(msgspec.Struct):
+    code: str = ""
+
+
+class _Usage(msgspec.Struct):
+    seconds: float = 0.0
+    input_tokens: int = 0
+    output_tokens: int = 0
+
+
+class _Answer(msgspec.Struct):
+    """Decoded here: the SDK builds its own type from any JSON at all."""
+
+    text: str
+    languages: list[_Language] | None = None
+    logprobs: list[_Logprob] | None = None
+    usage: _Usage | None = None
 
 
 class Failure(StrEnum):
@@ -111,28 +132,33 @@ class Transcriber:
             LLM_SECONDS("openai", "transcription", outcome).observe(time.monotonic() - started)
         return _transcript(answer, length)
 
-    async def _ask(self, content: bytes, ending: str, language_hint: str | None) -> Transcription:
+    async def _ask(self, content: bytes, ending: str, language_hint: str | None) -> _Answer:
         client = self.client.with_options(max_retries=0, timeout=self.timeout_seconds)
+        create = client.audio.transcriptions.with_raw_response.create
         file = (f"voice.{ending}", content, "audio/ogg" if ending == "ogg" else f"audio/{ending}")
         try:
             if self.model == MODEL:
                 # A list of likely languages, not an order: who switches language is still understood.
                 languages = [language_hint] if language_hint else openai.omit
-                return await client.audio.transcriptions.create(model=self.model, file=file, languages=languages)
-            return await client.audio.transcriptions.create(
-                model=self.model,
-                file=file,
-                language=language_hint or openai.omit,
-                response_format="json",
-                include=["logprobs"] if self.model.startswith("gpt-4o") else openai.omit,
-            )
+                answer = await create(model=self.model, file=file, languages=languages)
+            else:
+                answer = await create(
+                    model=self.model,
+                    file=file,
+                    language=language_hint or openai.omit,
+                    response_format="json",
+                    include=["logprobs"] if self.model.startswith("gpt-4o") else openai.omit,
+                )
+            return msgspec.json.decode(answer.content, type=_Answer)
+        except msgspec.MsgspecError:
+            raise TranscriptionFailed(Failure.UNAVAILABLE) from None
         except openai.APITimeoutError:
             raise TranscriptionFailed(Failure.TIMEOUT) from None
         except openai.RateLimitError:
             raise TranscriptionFailed(Failure.THROTTLED) from None
         except openai.APIStatusError as error:
             raise TranscriptionFailed(_failure_of(error.status_code)) from None
-        except openai.OpenAIError:  # unreachable, broken off, or an answer that is not one
+        except openai.OpenAIError:  # unreachable or broken off
             raise TranscriptionFailed(Failure.UNAVAILABLE) from None
 
 
@@ -151,24 +177,20 @@ def _failure_of(status: int) -> Failure:
     return Failure.UNSUPPORTED if status in {400, 413, 415, 422} else Failure.REFUSED
 
 
-def _transcript(answer: Transcription, length: float) -> Transcript:
-    text = " ".join((answer.text or "").split())
+def _transcript(answer: _Answer, length: float) -> Transcript:
+    text = " ".join(answer.text.split())
     if not text:
         raise TranscriptionFailed(Failure.EMPTY)
-    usage = answer.usage
+    usage = answer.usage or _Usage()
+    logs = [entry.logprob for entry in answer.logprobs or [] if entry.logprob is not None]
     return Transcript(
         text=text,
         language=answer.languages[0].code if answer.languages else "",
-        confidence=_confidence(answer),
-        seconds=usage.seconds if isinstance(usage, UsageDuration) else length,
-        input_tokens=usage.input_tokens if isinstance(usage, UsageTokens) else 0,
-        output_tokens=usage.output_tokens if isinstance(usage, UsageTokens) else 0,
+        confidence=round(math.exp(min(0.0, sum(logs) / len(logs))), 4) if logs else None,
+        seconds=usage.seconds or length,
+        input_tokens=usage.input_tokens,
+        output_tokens=usage.output_tokens,
     )
-
-
-def _confidence(answer: Transcription) -> float | None:
-    logs = [entry.logprob for entry in answer.logprobs or [] if entry.logprob is not None]
-    return round(math.exp(sum(logs) / len(logs)), 4) if logs else None
 
 
 def opus_seconds(content: bytes) -> float:

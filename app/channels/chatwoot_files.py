@@ -73,11 +73,11 @@ class ChatwootFiles:
 
     async def download(self, attachment: RecruiterAttachment) -> MediaFile:
         """Raises UnsafeLink, MediaTooLarge, Rejected, or Retry when the file is not there after some seconds."""
-        start = self._first(attachment.url)
+        link, start = self._first(attachment.url)
         for wait in (*self._lag, None):
             try:
                 async with asyncio.timeout(_DOWNLOAD_SECONDS):
-                    response_mime, content = await self._follow(start)
+                    response_mime, content = await self._follow(start, link)
                 break
             except _NotYet:
                 if wait is None:
@@ -89,20 +89,20 @@ class ChatwootFiles:
             content=content,
             mime=attachment.mime_type or response_mime,
             sha256=hashlib.sha256(content).hexdigest(),
-            filename=unquote(start.path.rpartition("/")[2]),
+            filename=unquote(start.path.rpartition("/")[2]).replace("/", "_"),
         )
 
-    def _first(self, link: str) -> httpx.URL:
-        """Chatwoot names its public host, which may differ from the one we reach it by: only the path is taken."""
+    def _first(self, link: str) -> tuple[httpx.URL, httpx.URL]:
+        """The link as it came, and where it is asked for: on the host by which we reach Chatwoot."""
         try:
             url = httpx.URL(link)
         except httpx.InvalidURL:
             raise UnsafeLink("the attachment's link is not a URL") from None
-        if not url.path.startswith(_BLOBS) or "/../" in f"{unquote(url.path)}/":
+        if not _is_blob(url):
             raise UnsafeLink("the attachment's link is not one of Chatwoot's")
-        return self._base.copy_with(raw_path=url.raw_path)
+        return url, self._base.copy_with(raw_path=url.raw_path)
 
-    async def _follow(self, url: httpx.URL) -> tuple[str, bytes]:
+    async def _follow(self, url: httpx.URL, link: httpx.URL) -> tuple[str, bytes]:
         for _ in range(_MOST_HOPS):
             request = await self._request(url)
             try:
@@ -119,6 +119,9 @@ class ChatwootFiles:
                 raise _refused(response.status_code)
             # Not request.url: that names the looked-up address instead of the host.
             url = url.join(response.headers["location"])
+            if _origin(url) == _origin(link) and _is_blob(url):
+                # Chatwoot goes by its public name, which may differ from the one we reach it by.
+                url = self._base.copy_with(raw_path=url.raw_path)
         raise UnsafeLink("the attachment's link redirects too often")
 
     async def _request(self, url: httpx.URL) -> httpx.Request:
@@ -143,6 +146,10 @@ class ChatwootFiles:
         if any(plain in network for network in self._networks if network.version == plain.version):
             return True
         return bool(plain.is_global and not plain.is_multicast)
+
+
+def _is_blob(url: httpx.URL) -> bool:
+    return url.path.startswith(_BLOBS) and ".." not in unquote(url.path).split("/")
 
 
 def _origin(url: httpx.URL) -> tuple[str, str, int]:

@@ -148,10 +148,10 @@ class WhatsAppMedia:
             except MediaTooLarge:
                 await self._budget.block(media_id, "too_large", GONE_SECONDS)
                 raise
-            except (Rejected, Halted):
+            except Rejected:
                 await self._budget.block(media_id, "gone", GONE_SECONDS)
                 raise
-            except Retry as error:
+            except (Retry, Halted) as error:
                 if error.kind != "network":  # nobody answered: nothing was counted either
                     await self._budget.block(media_id, "later", LATER_SECONDS)
                 raise
@@ -179,6 +179,8 @@ class WhatsAppMedia:
                 return await self._get(request, limit=cap_of(described.mime_type))
         except TimeoutError:
             raise Retry("the file came too slowly", kind="network") from None
+        except MediaGone as refused:  # the id was known a moment ago: its link failed, not the file
+            raise Retry("the file's link was refused", code=refused.code, kind="media") from None
 
     def _on_our_host(self, link: str) -> httpx.URL:
         """The link with 360Dialog's host in the place of Meta's: the key must reach nobody else."""
