@@ -1,4 +1,4 @@
-"""Parts of clauses that several readers cut out."""
+"""Parts of clauses that several rules cut out or look at."""
 
 from app.recruiting.lexicon import Lexicon, in_order
 from app.recruiting.patterns import captured, search

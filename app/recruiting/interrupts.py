@@ -5,10 +5,11 @@ from enum import StrEnum
 
 import msgspec
 
+from app.recruiting.clauses import negated_before
 from app.recruiting.lexicon import in_order, lexicon
 from app.recruiting.messages import InboundMessage, Kind
 from app.recruiting.patterns import captured, search
-from app.recruiting.text import Clause, Text, read
+from app.recruiting.text import Text, read
 
 
 class Intent(StrEnum):
@@ -64,19 +65,13 @@ _BUTTONS = {
 }
 
 
-def _negated(clause: Clause, start: int, code: str) -> bool:
-    before = clause.folded[:start].split()[-_REACH:]
-    pattern = lexicon(code).patterns["negation"]
-    return any(search(pattern, word) for word in before)
-
-
 def _anywhere(text: Text, intent: Intent, language: str) -> str | None:
     """Quote of the intent, in whichever of the languages it is said."""
     for words in in_order(language):
         pattern = words.patterns[intent]
         for clause in text.clauses:
             for match in pattern.finditer(clause.folded + " "):
-                if intent not in _NEGATABLE or not _negated(clause, match.start(), words.code):
+                if intent not in _NEGATABLE or not negated_before(clause, match.start(), language, _REACH):
                     return clause.quote(match.start(), match.end() - 1)
     return None
 

@@ -22,7 +22,7 @@ ANSWERS = (
 )  # fmt: skip
 FACTS = (
     "name", "name_weak", "city", "city_weak", "city_lead", "role", "role_lead", "speak", "negation", "learn", "licence",
-    "forklift", "roles", "work",
+    "forklift", "roles", "work", "available",
 )  # fmt: skip
 DATES = (
     "now", "tomorrow", "day_after_tomorrow", "next", "next_after", "in", "ago_after", "day", "week", "month", "begin",

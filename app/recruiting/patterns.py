@@ -25,7 +25,7 @@ def _word(token: str) -> str:
             options.append(r"(?P<number>\d+)")
             continue
         stem = fold(option.rstrip("~"))
-        if not stem or not stem.replace("-", "").isalnum():
+        if not stem.isalnum():
             raise PatternError(f"{token!r} is not a word; write words, `a|b`, `stem~`, `*`, `[word]`, `#` or `%`")
         options.append(re.escape(stem) + (_ANY if option.endswith("~") else ""))
     return options[0] if len(options) == 1 else f"(?:{'|'.join(options)})"
@@ -35,7 +35,8 @@ def expression(pattern: str) -> str:
     """Regular expression source for one pattern."""
     begins, ends = pattern.startswith("^"), pattern.endswith("$")
     parts: list[str] = []
-    for part in pattern.removeprefix("^").removesuffix("$").split():
+    # Messages are split at hyphens ("nu-mi"), so patterns are too; within alternatives a hyphen is an error.
+    for part in re.sub(r"(?<=\w)-(?=\w[^|]*(?:\s|$))", " ", pattern.removeprefix("^").removesuffix("$")).split():
         if part == "*":
             parts.append(_GAP)
         elif part == "%":

@@ -4,6 +4,7 @@ import datetime as dt
 from zoneinfo import ZoneInfo
 
 from app.recruiting.answers.dates import DateFound, ahead, find_dates
+from app.recruiting.clauses import says
 from app.recruiting.lexicon import in_order
 from app.recruiting.patterns import search
 from app.recruiting.profile import Field
@@ -34,9 +35,10 @@ def _immediately(text: Text, today: dt.date, language: str) -> DateFound | None:
 
 
 def read_availability(said: Said, text: Text, language: str, zone: ZoneInfo, *, asked: bool) -> Found | None:
-    """A first day. Unasked, only a date that cannot be anything else and stands in no question."""
+    """A first day. Unasked, only a sure date in a message about starting: "call me tomorrow" is none."""
     today = written_on(said, zone)
-    if text.asks and not asked:
+    about_starting = any(says(clause, "available", language) for clause in text.clauses)
+    if not asked and (text.asks or not about_starting):
         return None
     dates = [date for date in find_dates(text.clauses, today, language) if asked or date.certain]
     if dates:

@@ -77,12 +77,15 @@ class _Reader:
         self._today = today
         self._words = words
         self._grammar = grammar(words.code)
+        self.vetoes = 0  # dates that were named but are no first day
 
     def _vetoed(self, start: int, end: int) -> bool:
         """Tells "until 1 December", "two weeks ago" and "guten Morgen" from a first day."""
         folded = self._clause.folded
         near = [*folded[:start].split()[-_VETO_REACH:], *folded[end:].split()[:1]]
-        return self._grammar["veto"].search(" ".join(near)) is not None
+        vetoed = self._grammar["veto"].search(" ".join(near)) is not None
+        self.vetoes += vetoed
+        return vetoed
 
     def _found(self, day: dt.date, at: tuple[int, int], precision: str = "day", *, certain: bool = True) -> DateFound:
         return DateFound(day, self._clause.quote(*at), precision, certain)
@@ -131,11 +134,10 @@ class _Reader:
         """Reads "1 december", "December 1st", "begin januari", "1 dec"."""
         for pattern, month in names(self._words.code, "months"):
             for match in pattern.finditer(self._clause.folded):
-                if not self._vetoed(match.start(), match.end()):
-                    yield from self._month(match.start(), match.end(), month)
+                yield from self._month(match.start(), match.end(), month)
         short, at = short_months(self._words.code), 0
         for word in self._clause.folded.split():
-            if (month_ := short.get(word)) is not None and not self._vetoed(at, at + len(word)):
+            if (month_ := short.get(word)) is not None:
                 yield from (one for one in self._month(at, at + len(word), month_) if one.precision == "day")
             at += len(word) + 1
 
@@ -147,16 +149,19 @@ class _Reader:
         if day := first or _DAY_AFTER.search(after):
             number = int(day[1])
             found = _valid(int(year[1]), month, number) if year else _next_occurrence(self._today, month, number)
-            if found is not None:
-                stop = end + (year.end() if year else 0 if first else day.end())
-                yield self._found(found, (first.start(1) if first else start, stop))
+            at = (first.start(1) if first else start, end + (year.end() if year else 0 if first else day.end()))
+            if found is not None and not self._vetoed(*at):
+                yield self._found(found, at)
             return
         part = self._grammar["part"].search(before.rstrip())
         which = part.lastgroup if part else "begin"
         base = dt.date(int(year[1]) if year else self._year_of(month), month, 1)
         day_of = {"begin": 1, "middle": 15, "end": calendar.monthrange(base.year, month)[1]}[which or "begin"]
         at = (part.start() if part else start, end + (year.end() if year else 0))
-        yield self._found(max(base.replace(day=day_of), self._today), at, "day" if which == "middle" else "month")
+        if not self._vetoed(*at):
+            first_day, precision = max(base.replace(day=day_of), self._today), "day" if which == "middle" else "month"
+            # A month alone may be a name ("April") or tell when something was.
+            yield self._found(first_day, at, precision, certain=part is not None or year is not None)
 
     def _year_of(self, month: int) -> int:
         return self._today.year + (month < self._today.month)
@@ -175,13 +180,13 @@ def find_dates(clauses: tuple[Clause, ...], today: dt.date, language: str) -> li
     whole = Clause(clauses[0].source, tuple(word for clause in clauses for word in clause.words))
     found = list(_numeric(whole.quote(0, len(whole.folded)), today))
     for words in in_order(language):
-        found += _Reader(whole, today, words).months()
-        readers = [_Reader(clause, today, words) for clause in clauses]
+        over_all, readers = _Reader(whole, today, words), [_Reader(clause, today, words) for clause in clauses]
+        found += over_all.months()
         for reader in readers:
             found += reader.spans()
         for reader in readers:
             found += reader.near()
-        if found:
-            break  # the own language first; another one only when it says nothing
+        if found or any(reader.vetoes for reader in (over_all, *readers)):
+            break  # the own language first; another one only when it says nothing at all
     found.sort(key=lambda date: not date.certain)
     return [date for date in found if today <= date.day <= today + _MAX_AHEAD]

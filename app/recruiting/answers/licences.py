@@ -2,7 +2,7 @@
 
 import re
 
-from app.recruiting.answers.clauses import negated_before, says
+from app.recruiting.clauses import negated_before, says
 from app.recruiting.lexicon import in_order
 from app.recruiting.patterns import search
 from app.recruiting.profile import NO_LICENCE, Field

@@ -5,7 +5,7 @@ import re
 
 from babel import Locale
 
-from app.recruiting.answers.clauses import lead_in, up_to_stop_word
+from app.recruiting.clauses import lead_in, up_to_stop_word
 from app.recruiting.language_names import mentioned
 from app.recruiting.lexicon import LANGUAGES, in_order, lexicon
 from app.recruiting.patterns import captured, search

@@ -5,7 +5,7 @@ import re
 
 from babel import Locale
 
-from app.recruiting.answers.clauses import lead_in, rest_of, up_to_stop_word
+from app.recruiting.clauses import lead_in, rest_of, up_to_stop_word
 from app.recruiting.lexicon import LANGUAGES, lexicon
 from app.recruiting.profile import Field
 from app.recruiting.said import Found, Said

@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from app.recruiting.answers import availability, licences, names, places, roles, tongues
-from app.recruiting.answers.clauses import says
+from app.recruiting.clauses import says
 from app.recruiting.messages import Kind
 from app.recruiting.profile import LEVELS, NO_LICENCE, Fact, Field, part
 from app.recruiting.said import READABLE, Found, Said, as_fact

@@ -1,6 +1,6 @@
 """The work a person wants, in their own words."""
 
-from app.recruiting.answers.clauses import lead_in, rest_of, says, up_to_stop_word
+from app.recruiting.clauses import lead_in, rest_of, says, up_to_stop_word
 from app.recruiting.lexicon import LANGUAGES, Lexicon, in_order, lexicon
 from app.recruiting.patterns import search
 from app.recruiting.profile import Field
