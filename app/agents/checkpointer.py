@@ -40,6 +40,7 @@ from redisvl.query.filter import Tag  # type: ignore[import-untyped]
 
 from app.agents.sealing import Seal, SealError
 from app.telemetry.logs import get_logger
+from app.telemetry.metrics import CHECKPOINT_BYTES
 
 log = get_logger()
 CONNECTIONS = 20  # measured: 10, 20 and 50 give the same turns/s, the cost is CPU (contracts/llm.md §2)
@@ -109,7 +110,9 @@ class HardenedRedisSaver(AsyncRedisSaver):
         return self._make_redis_checkpoint_key(place.thread_id, place.namespace, place.checkpoint_id)
 
     def _set(self, pipe: "Pipeline", key: str, document: dict[str, Any]) -> None:
-        pipe.execute_command("JSON.SET", key, "$", orjson.dumps(document))
+        stored = orjson.dumps(document)
+        CHECKPOINT_BYTES.observe(len(stored))
+        pipe.execute_command("JSON.SET", key, "$", stored)
         pipe.expire(key, self._keep_seconds)
 
     async def aput(

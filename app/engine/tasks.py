@@ -20,7 +20,7 @@ from app.engine.wakeups import Wakeups
 from app.mailbox.mailbox import Clock, Lease, LeaseLost, Mailbox
 from app.recruiting.events import CandidateSaid
 from app.telemetry.logs import get_logger, log_context
-from app.telemetry.metrics import DEAD_LETTERS_MADE, MAILBOX_DUE, MAILBOX_OLDEST
+from app.telemetry.metrics import DEAD_LETTERS_MADE, MAILBOX_DUE, MAILBOX_OLDEST, TURNS_IN_FLIGHT
 
 log = get_logger()
 # Longer than any turn may take: models have deadlines of their own.
@@ -110,8 +110,9 @@ class Engine:
         if taken.lease is None:
             return
         try:
-            async with self._mailbox.held(taken.lease) as lease:
-                next_epoch = await self._work(lease)
+            with TURNS_IN_FLIGHT.track_inprogress():
+                async with self._mailbox.held(taken.lease) as lease:
+                    next_epoch = await self._work(lease)
         except LeaseLost:
             log.warning("turn.lease_lost")
         except (RecordUnavailable, RedisError, OSError) as error:

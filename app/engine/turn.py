@@ -10,6 +10,7 @@ from typing import Any, Protocol
 from app.database.conversations import CommitResult, CommitStatus, Conversations, OpenTurn, Owner, TurnCommit
 from app.database.errors import RecordUnavailable
 from app.engine.composing import Worker, compose
+from app.engine.counting import count_committed
 from app.engine.delivery import Delivery
 from app.engine.folding import Fold, fold
 from app.engine.ownership import decide
@@ -39,10 +40,11 @@ class Thinker(Protocol):
 
 @dataclass(frozen=True)
 class Turned:
-    """What became of a turn: `outcome` is a metric label; `epoch` must be woken when not 0."""
+    """What became of a turn: `outcome` and `tier` (who thought) are metric labels; `epoch` must be woken when not 0."""
 
     outcome: str
     epoch: int = 0
+    tier: str = "none"
 
 
 class Turns:
@@ -64,7 +66,7 @@ class Turns:
             opened = await self._open(lease)
             turned = await self._turn(lease, opened) if opened else await self._nothing(lease, None)
             if turned is not None:
-                TURN_SECONDS(turned.outcome, "guided").observe(time.monotonic() - started)
+                TURN_SECONDS(turned.outcome, turned.tier).observe(time.monotonic() - started)
                 return turned
         raise RecordUnavailable("the conversation changes faster than it can be handled", operation="commit_turn")
 
@@ -115,7 +117,9 @@ class Turns:
             return None
         if commit.owner is not None:
             await self._mailbox.set_hold(lease, held=result.owner is not Owner.ASSISTANT)
-        return await self._finish(lease, opened, events, result)
+        if result.status is CommitStatus.COMMITTED:
+            count_committed(commit)
+        return await self._finish(lease, opened, events, result, tier=str(commit.decision.get("tier") or "none"))
 
     async def _reopen(self, lease: Lease, opened: OpenTurn) -> OpenTurn:
         """New messages may show new ids of the candidate."""
@@ -140,7 +144,7 @@ class Turns:
             # The answer may have been lost after the commit: the same turn id tells, once.
             return await self._conversations.commit_turn(commit)
 
-    async def _finish(self, lease: Lease, opened: OpenTurn, events: Fold, result: CommitResult) -> Turned:
+    async def _finish(self, lease: Lease, opened: OpenTurn, events: Fold, result: CommitResult, *, tier: str) -> Turned:
         if result.claimed:
             await self._delivery.send_claimed(opened.conversation_id, opened.address, result.claimed)
             if events.said:
@@ -157,4 +161,4 @@ class Turns:
             recruiter_messages=len(events.recruiter),
             rows=len(result.claimed),
         )
-        return Turned("committed" if result.status is CommitStatus.COMMITTED else "repeated", epoch)
+        return Turned("committed" if result.status is CommitStatus.COMMITTED else "repeated", epoch, tier)

@@ -49,11 +49,9 @@ WEBHOOK_STORE_SECONDS: Final = histogram(
     "webhook_store_duration_seconds", "From parsed body to confirmed storage in Redis.", _FAST
 )
 
-# Mailbox and tasks
+# Mailbox
 MAILBOX_DUE: Final = gauge("mailbox_conversations_due", "Conversations with events that wait for a turn.")
-MAILBOX_DEPTH: Final = gauge("mailbox_events_waiting", "Events in all mailboxes.")
 MAILBOX_OLDEST: Final = gauge("mailbox_oldest_age_seconds", "Age of the oldest event that no turn has taken.")
-TASK_LAG: Final = gauge("task_queue_lag_seconds", "How late the oldest due task of the worker is.")
 
 # Turns
 TURN_SECONDS: Final[Bounded[Histogram]] = Bounded(
@@ -62,10 +60,6 @@ TURN_SECONDS: Final[Bounded[Histogram]] = Bounded(
         {"committed", "repeated", "stale", "taken_over", "silent", "folded", "retried", "failed", "dead", "deferred"}
     ),
     TIERS,
-)
-TURN_STAGE_SECONDS: Final[Bounded[Histogram]] = Bounded(
-    histogram("turn_stage_duration_seconds", "One stage of a turn.", _VENDOR, ("stage",)),
-    frozenset({"open", "media", "graph", "commit", "deliver"}),
 )
 TURNS_IN_FLIGHT: Final = gauge("turns_in_flight", "Turns under way.", mode="livesum")
 TURN_MESSAGES: Final = histogram(
@@ -104,9 +98,6 @@ DEAD_LETTERS_MADE: Final[Bounded[Counter]] = Bounded(
 )
 QUARANTINED: Final[Bounded[Counter]] = Bounded(
     counter("quarantined_items_total", "Malformed items set aside, raw.", ("source",)), CHANNELS
-)
-RECONCILED_GAPS: Final[Bounded[Counter]] = Bounded(
-    counter("reconciliation_gaps_total", "What webhooks missed and reconciliation found.", ("channel",)), CHANNELS
 )
 
 # Vendors
@@ -147,14 +138,8 @@ LLM_FALLBACKS: Final[Bounded[Counter]] = Bounded(
 
 # Business
 HANDOFFS: Final[Bounded[Counter]] = Bounded(
-    counter("handoffs_total", "Conversations given to a person.", ("reason",)),
-    frozenset(
-        {
-            "asked", "anger", "danger", "complaint", "legal", "health", "data_request", "low_confidence",
-            "misunderstanding", "must_have", "contradiction", "fast_lane", "abuse", "minor", "technical",
-        }
-    ),
-)  # fmt: skip
+    counter("handoffs_total", "Conversations that the assistant gave to a person.", ("reason",)), 30
+)
 OWNERSHIP: Final[Bounded[Counter]] = Bounded(
     counter("ownership_changes_total", "Who may speak changed.", ("owner",)),
     frozenset({"assistant", "human", "nobody"}),
