@@ -63,8 +63,14 @@ async def load(port: int, pid: int, requests: Callable[[], bytes], *, connection
 
 def median(samples: list[Sample]) -> Sample:
     """Field by field."""
+
+    def middle(name: str) -> float:
+        return statistics.median(float(getattr(each, name)) for each in samples)
+
     return Sample(
-        *(statistics.median(getattr(each, name) for each in samples) for name in ("cpu_us", "per_second", "p50_ms")),
-        p99_ms=statistics.median(each.p99_ms for each in samples),
+        cpu_us=middle("cpu_us"),
+        per_second=middle("per_second"),
+        p50_ms=middle("p50_ms"),
+        p99_ms=middle("p99_ms"),
         failed=sum(each.failed for each in samples),
     )
