@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from app.agents.models.prices import load_prices
+from app.agents.state import Json
 from app.local.llm_script import Answer
 from tests.fixtures.models import Llm, text, turn
 
@@ -15,17 +16,19 @@ WORDS = (
 )
 
 
-async def _ask(llm: Llm, agent: str, rounds: int) -> list[dict]:  # type: ignore[type-arg]
+async def _ask(llm: Llm, agent: str, rounds: int) -> list[Json]:
     context = llm.context()
-    decisions = []
+    decisions: list[Json] = []
     for number in range(rounds):
         the_turn = turn(text(f"{WORDS[number % 3]} {number}"))
-        answer = context.router.route(the_turn) if agent == "router" else context.extraction.extract(the_turn)
-        decisions.append(dict(await answer)["decision"])  # type: ignore[arg-type]
+        if agent == "router":
+            decisions.append((await context.router.route(the_turn))["decision"])
+        else:
+            decisions.append((await context.extraction.extract(the_turn))["decision"])
     return decisions
 
 
-def hit_share(decisions: list[dict]) -> float:  # type: ignore[type-arg]
+def hit_share(decisions: list[Json]) -> float:
     """Share of input tokens that came from the cache."""
     return float(sum(d["cache_read_tokens"] for d in decisions) / sum(d["input_tokens"] for d in decisions))
 

@@ -1,7 +1,6 @@
 """What calls cost, and what happens when there is nothing left to spend."""
 
 import uuid
-from collections.abc import Awaitable, Callable
 from decimal import Decimal
 
 import pytest
@@ -12,6 +11,8 @@ from redis.asyncio import Redis
 from app.agents.models.budget import Budget, Limits, ProcessSpending, RedisSpending, Spending
 from app.agents.models.prices import Tokens, load_prices
 from app.agents.models.tier import Clocks
+from app.agents.roles import AgentContext
+from app.agents.state import Extracted, Routing, TurnInput
 from app.settings import Settings
 from tests.fixtures.models import HandClock, Llm, plan, text, turn
 
@@ -111,21 +112,18 @@ async def test_amounts_that_cannot_be_read_count_as_spent(hour: HandClock) -> No
         await budget.book("someone", Decimal("0.5"))  # logged, not raised
 
 
-async def _answer(llm: Llm, agent: str, spending: Spending, hour: HandClock) -> dict:  # type: ignore[type-arg]
-    limits = Limits(candidate_daily_usd=0.000_001, service_hourly_usd=1.0)
-    context = llm.context(plan(limits=limits), spending=spending, clocks=Clocks(unix=hour))
-    ask: Callable[..., Awaitable[object]] = context.router.route if agent == "router" else context.extraction.extract
-    the_turn = turn(text(WORDS))
-    first = dict(await ask(the_turn))  # type: ignore[call-overload]
-    assert first["tier"] == "claude"
-    return dict(await ask(the_turn))  # type: ignore[call-overload]
+async def _answer(agent: str, context: AgentContext, the_turn: TurnInput) -> Routing | Extracted:
+    return await (context.router.route(the_turn) if agent == "router" else context.extraction.extract(the_turn))
 
 
 @pytest.mark.parametrize("agent", ["router", "extraction"])
 async def test_over_budget_the_guided_agent_answers_and_no_vendor_is_asked(
     llm: Llm, agent: str, spending: Spending, hour: HandClock
 ) -> None:
-    second = await _answer(llm, agent, spending, hour)
-    assert second["tier"] == "guided"
+    limits = Limits(candidate_daily_usd=0.000_001, service_hourly_usd=1.0)
+    context = llm.context(plan(limits=limits), spending=spending, clocks=Clocks(unix=hour))
+    the_turn = turn(text(WORDS))
+    first, second = await _answer(agent, context, the_turn), await _answer(agent, context, the_turn)
+    assert (first["tier"], second["tier"]) == ("claude", "guided")
     assert second["decision"]["fell_back"] == "budget"
     assert llm.calls() == 1

@@ -13,6 +13,7 @@ from app.recruiting import language_names
 from app.recruiting.amounts import find_numbers
 from app.recruiting.intake import Decision, Line
 from app.recruiting.languages import SWITCH_CONFIDENCE, Detector
+from app.recruiting.lexicon import lexicon
 from app.recruiting.phrases import Phrasebook, phrases
 from app.recruiting.profile import Fact
 from app.recruiting.readback import items
@@ -24,6 +25,7 @@ ANSWERABLE = "question_later"  # may become an answer, if approved facts hold on
 MOST_CHARACTERS = 300  # of one piece (product §1f)
 _LANGUAGE_WORDS = 4  # shorter pieces are too short to tell
 _LEAK_WORDS = 8
+_SURE = 0.99  # of the detector, where everyday words tie
 _LINK = re.compile(r"https?://\S+|\bwww\.\S+|\b[\w-]+\.(?:com|net|org|nl|de|eu|io|be|pl|es|ro|ua)\b", re.IGNORECASE)
 _MARKUP = re.compile(r"```|[<>{}]|\[[^\]]*\]\(|^#{1,6} ", re.MULTILINE)
 _QUESTION_MARKS = "?؟"
@@ -94,7 +96,7 @@ def broken_rules(piece: Piece, text: str, allowed: Allowed) -> list[str]:
     marks = sum(text.count(mark) for mark in _QUESTION_MARKS)
     if marks > 1 or (marks and not piece.asks):
         broken.append("question")
-    if any(word not in text for word in piece.keep):
+    if any(re.search(rf"(?<!\w){re.escape(word)}(?!\w)", text) is None for word in piece.keep):
         broken.append("kept_words")
     if set(_LINK.findall(text)) - set(_LINK.findall(" ".join([piece.text, *allowed.approved]))):
         broken.append("link")
@@ -111,7 +113,12 @@ def broken_rules(piece: Piece, text: str, allowed: Allowed) -> list[str]:
 
 
 def _foreign(text: str, allowed: Allowed) -> bool:
-    """Prose that is surely in another language than the conversation's."""
+    """Prose in another language than the conversation's; everyday words decide, because names mislead trigrams."""
     guess = allowed.detector.guess(text)
-    sure = guess.words >= _LANGUAGE_WORDS and guess.confidence >= SWITCH_CONFIDENCE
-    return sure and guess.language != allowed.language
+    if guess.words < _LANGUAGE_WORDS or guess.confidence < SWITCH_CONFIDENCE or guess.language == allowed.language:
+        return False
+    common = lexicon(allowed.language).common
+    own = sum(word.folded in common for word in read(text).words)
+    if not guess.language:
+        return own == 0
+    return guess.known > own or (guess.known == own > 0 and guess.confidence >= _SURE)
