@@ -45,7 +45,7 @@ class DocumentText(msgspec.Struct, frozen=True, kw_only=True):
 class DocumentReader:
     """Reads up to `parallel` documents at once, each within `seconds` of wall time."""
 
-    def __init__(self, *, parallel: int = 2, seconds: float = 20.0) -> None:
+    def __init__(self, *, parallel: int = 2, seconds: float = 12.0) -> None:
         self._slots = asyncio.Semaphore(parallel)
         self._seconds = seconds
 
