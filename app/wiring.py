@@ -20,13 +20,11 @@ from app.agents.graph import build_graph
 from app.agents.guided.tier import guided_context
 from app.agents.roles import AgentContext
 from app.api.health import BuildInfo
-from app.api.health_prober import Probe, Prober
-from app.api.health_probes import checkpoint_probe, figures_probe, record_probe, redis_probe, vendor_probe
+from app.api.health_prober import Prober
 from app.api.startup import Startup
 from app.api.webhooks import Secrets
 from app.channels.chatwoot import Chatwoot
 from app.channels.whatsapp import WhatsApp
-from app.database.migrate import expected_version
 from app.database.outbox import Channel
 from app.database.record import Record, open_record
 from app.engine.composing import Worker as Claimer
@@ -43,6 +41,11 @@ from app.mailbox.mailbox import Mailbox
 from app.recruiting.phrases import Company
 from app.settings import Settings
 from app.telemetry.logs import get_logger
+from app.telemetry.metrics import name_build
+from app.telemetry.sentry import capture, setup_sentry
+from app.telemetry.sentry import flush as flush_errors
+from app.telemetry.vendor_calls import VendorClient
+from app.wiring_health import Watched, probes
 
 log = get_logger()
 DOCKET_NAME = "desk"
@@ -78,19 +81,22 @@ class Desk:
         """`works` = this process also runs turns."""
         self.settings = settings
         self.works = works
-        self.name = f"{socket.gethostname()}:{os.getpid()}"
+        self.name = ""
         self.redis = redis_client(secret(settings.redis_url) or "redis://127.0.0.1:6379/0", connections=50)
         timeout = httpx.Timeout(settings.vendor_timeout_seconds, connect=3.0)
-        self.dialog360 = httpx.AsyncClient(
+        self.dialog360 = VendorClient(
+            "360dialog",
             base_url=settings.dialog360_base_url,
             headers={"D360-API-KEY": secret(settings.dialog360_api_key)},
             timeout=timeout,
         )
-        self.chatwoot = httpx.AsyncClient(
+        self.chatwoot = VendorClient(
+            "chatwoot",
             base_url=settings.chatwoot_base_url or "http://127.0.0.1:3000",
             headers={"api_access_token": secret(settings.chatwoot_api_token)},
             timeout=timeout,
         )
+        self.models = httpx.AsyncClient(timeout=timeout)  # for health: asks which models there are
         self.docket = Docket(
             name=DOCKET_NAME, url=_with_connections(secret(settings.redis_url)), execution_ttl=timedelta(0)
         )
@@ -123,7 +129,21 @@ class Desk:
                 ("tasks", self._docket_open.wait),
             ]
         )
-        self.prober = Prober(self._probes())
+        self.prober = Prober(
+            probes(
+                Watched(
+                    settings,
+                    self.redis,
+                    self.mailbox,
+                    self.docket,
+                    self.dialog360,
+                    self.chatwoot,
+                    self.models,
+                    record=lambda: self.record,
+                    round_trip=self._round_trip,
+                )
+            )
+        )
 
     @property
     def record(self) -> Record:
@@ -138,25 +158,6 @@ class Desk:
         if self._thinker is None:
             raise RuntimeError("the process is not running")
         return self._thinker
-
-    def _probes(self) -> list[Probe]:
-        return [
-            redis_probe(self.redis),
-            record_probe(self._check_record, expected_version()),
-            checkpoint_probe(self._round_trip),
-            vendor_probe("360dialog", self.dialog360, "/v1/configs/webhook", key_variable="DIALOG360_API_KEY"),
-            vendor_probe("chatwoot", self.chatwoot, "/api/v1/profile", key_variable="CHATWOOT_API_TOKEN"),
-            figures_probe(
-                "mailbox",
-                self._mailbox_figures,
-                limits={"oldest_seconds": 60.0},
-                advice="conversations wait for a turn: are workers running?",
-            ),
-        ]
-
-    async def _mailbox_figures(self) -> dict[str, float]:
-        count, oldest = await self.mailbox.backlog()
-        return {"conversations_due": float(count), "oldest_seconds": oldest}
 
     async def _check_redis(self) -> None:
         await self.redis.ping()
@@ -174,7 +175,12 @@ class Desk:
     async def running(self) -> AsyncIterator["Desk"]:
         """Open connections and background work; on leaving, finish what is under way within the graceful budget."""
         settings = self.settings
+        # Per process, not per preloading parent: docket keeps one queue of work under way for each worker's name.
+        self.name = f"{socket.gethostname()}:{os.getpid()}"
+        self._tell_who_we_are()
         async with AsyncExitStack() as stack:
+            stack.callback(flush_errors)
+            stack.push_async_callback(self.models.aclose)
             stack.push_async_callback(self.redis.aclose)
             stack.push_async_callback(self.dialog360.aclose)
             stack.push_async_callback(self.chatwoot.aclose)
@@ -199,6 +205,17 @@ class Desk:
                 startup.cancel()
                 await self.prober.stop()
                 await self._drain(tasks)
+
+    def _tell_who_we_are(self) -> None:
+        settings, build = self.settings, self.build
+        name_build(commit=build.commit, environment=build.environment, replica=build.replica, region=build.region)
+        setup_sentry(
+            secret(settings.sentry_dsn),
+            commit=build.commit,
+            environment=build.environment,
+            deployment=build.deployment,
+            replica=build.replica,
+        )
 
     async def _drain(self, tasks: "asyncio.Task[None]") -> None:
         with contextlib.suppress(TimeoutError, asyncio.CancelledError):
@@ -282,12 +299,8 @@ class Desk:
             whatsapp,
             self.wakeups,
             Pace(settings.settle_short_seconds, settings.settle_long_seconds, settings.settle_cap_seconds),
-            _report,
+            capture,
         )
-
-
-def _report(error: BaseException) -> None:
-    log.error("engine.error", error_type=type(error).__name__)
 
 
 def _with_connections(url: str) -> str:
