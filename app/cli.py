@@ -10,14 +10,17 @@ from typing import Annotated
 import typer
 import uvicorn
 
+from app.api.health import HealthDoor
+from app.api.ops_token import OpsGate
 from app.cli_operations import add_operations
 from app.database.migrate import MigrationError
 from app.database.migrate import migrate as apply_migrations
 from app.draining import DRAINING
 from app.main import create_app
+from app.serving import health_server, nothing_here
 from app.settings import Settings, SettingsError, load_settings
 from app.telemetry.logs import setup_logging
-from app.wiring import Desk
+from app.wiring import Desk, secret
 
 cli = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
 add_operations(cli)
@@ -36,8 +39,8 @@ def _settings() -> Settings:
 def serve() -> None:
     """Serve webhooks, health and the API; with WORKER_MODE=inline also run turns."""
     settings = _settings()
-    if settings.web_concurrency > 1:
-        # Preloaded workers share most of their memory, and one that dies is replaced.
+    if settings.web_concurrency > 1 or settings.strict:
+        # Preloaded workers share most of their memory, one that dies is replaced, and a drain loses no request.
         os.execvp(sys.executable, [sys.executable, "-m", "gunicorn", "app.main:create_app()"])  # noqa: S606
     setup_logging(level=settings.log_level)
     app = create_app(settings)
@@ -69,7 +72,12 @@ async def _work(settings: Settings) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopping.set)
-    async with Desk(settings, works=True).running():
+    desk = Desk(settings, works=True)
+    gate = OpsGate(secret(settings.ops_token), strict=settings.strict)
+    health = HealthDoor(
+        nothing_here, prober=desk.prober, startup=desk.startup, gate=gate, build=desk.build, draining=DRAINING
+    )
+    async with desk.running(), health_server(health, host=settings.host, port=settings.port):
         await stopping.wait()
         DRAINING.begin()
 

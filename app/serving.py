@@ -1,14 +1,20 @@
 """The web process under gunicorn: uvicorn with a drain that loses no request, and memory that stays shared."""
 
+import asyncio
 import gc
 import math
 import signal
+import socket
 import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from types import FrameType
 from typing import Any, Final
 
 from gunicorn.config import Config  # type: ignore[import-untyped]
 from gunicorn.glogging import Logger  # type: ignore[import-untyped]
+from starlette.types import ASGIApp, Receive, Scope, Send
+from uvicorn.config import Config as UvicornConfig
 from uvicorn.server import Server
 from uvicorn_worker import UvicornWorker  # type: ignore[import-untyped]
 
@@ -111,3 +117,48 @@ class EventLogger(Logger):  # type: ignore[misc]
         for each in (self.error_log, self.access_log):
             each.handlers[:] = []
             each.propagate = True
+
+
+async def nothing_here(_scope: Scope, _receive: Receive, send: Send) -> None:
+    """What lies behind the health door of a process without a web service."""
+    await send({"type": "http.response.start", "status": 404, "headers": []})
+    await send({"type": "http.response.body", "body": b""})
+
+
+@asynccontextmanager
+async def health_server(app: ASGIApp, *, host: str, port: int) -> AsyncIterator[None]:
+    """Serve `app` beside a worker's own work, in its loop and without touching its signals.
+
+    A port in use is no reason not to work: several workers may share a machine.
+    """
+    try:
+        listener = _listen(host, port)
+    except OSError:
+        log.warning("worker.health_unserved", port=str(port))
+        yield
+        return
+    config = UvicornConfig(app, log_config=None, access_log=False, lifespan="off", server_header=False)
+    config.load()
+    server = Server(config)
+    server.lifespan = config.lifespan_class(config)
+    await server.startup(sockets=[listener])
+    ticking = asyncio.create_task(server.main_loop())
+    try:
+        yield
+    finally:
+        server.should_exit = True
+        await ticking
+        await server.shutdown(sockets=[listener])
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    if host:
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        listener = socket.create_server((host, port), family=family)
+    elif socket.has_dualstack_ipv6():
+        listener = socket.create_server(("", port), family=socket.AF_INET6, dualstack_ipv6=True)
+    else:
+        listener = socket.create_server(("", port))
+    # Accepted connections inherit it; asyncio sets it only on sockets that were made with a protocol number.
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return listener
