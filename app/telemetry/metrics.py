@@ -116,7 +116,20 @@ LLM_SECONDS: Final[Bounded[Histogram]] = Bounded(
     histogram("llm_request_duration_seconds", "One model call.", _LLM, ("provider", "agent", "outcome")),
     PROVIDERS,
     AGENTS,
-    frozenset({"ok", "refused", "malformed", "truncated", "throttled", "server_error", "timeout", "network"}),
+    frozenset(
+        {
+            "ok",
+            "refused",
+            "malformed",
+            "truncated",
+            "throttled",
+            "server_error",
+            "timeout",
+            "network",
+            "rejected",
+            "error",
+        }
+    ),
 )
 LLM_TOKENS: Final[Bounded[Counter]] = Bounded(
     counter("llm_tokens_total", "Tokens.", ("provider", "model", "kind")),
