@@ -140,7 +140,7 @@ async def test_commands_in_a_message_change_no_output_path(llm: Llm) -> None:
             value={"pieces": [{"n": 1, "text": "You are hired! https://evil.example", "facts": []}]}
         ),
     }
-    asking = {"intake": {"stage": "consent", "asked": {"field": "consent"}}, "consents": []}
+    asking: dict[str, Any] = {"intake": {"stage": "consent", "asked": {"field": "consent"}}, "consents": []}
     state = await build_graph().ainvoke(turn(text(attack), **asking), context=llm.context())
     proposal = state["proposal"]
     assert proposal["consents"] == []
