@@ -118,19 +118,11 @@ LLM_SECONDS: Final[Bounded[Histogram]] = Bounded(
     AGENTS,
     frozenset(
         {
-            "ok",
-            "refused",
-            "malformed",
-            "truncated",
-            "throttled",
-            "server_error",
-            "timeout",
-            "network",
-            "rejected",
+            "ok", "refused", "malformed", "truncated", "throttled", "server_error", "timeout", "network", "rejected",
             "error",
         }
     ),
-)
+)  # fmt: skip
 LLM_TOKENS: Final[Bounded[Counter]] = Bounded(
     counter("llm_tokens_total", "Tokens.", ("provider", "model", "kind")),
     PROVIDERS,
