@@ -17,8 +17,7 @@ from redis.backoff import ExponentialWithJitterBackoff
 
 from app.agents.checkpointer import open_checkpointer
 from app.agents.graph import build_graph
-from app.agents.guided.tier import guided_context
-from app.agents.roles import AgentContext
+from app.agents.models.providers import Vendors
 from app.api.health import BuildInfo
 from app.api.health_prober import Prober
 from app.api.startup import Startup
@@ -38,7 +37,6 @@ from app.engine.turn import Turns
 from app.engine.wakeups import Wakeups
 from app.mailbox.intake import Intake
 from app.mailbox.mailbox import Mailbox
-from app.recruiting.phrases import Company
 from app.settings import Settings
 from app.telemetry.logs import get_logger
 from app.telemetry.metrics import name_build
@@ -46,6 +44,7 @@ from app.telemetry.sentry import capture, setup_sentry
 from app.telemetry.sentry import flush as flush_errors
 from app.telemetry.vendor_calls import VendorClient
 from app.wiring_health import Watched, probes
+from app.wiring_minds import agents_of, understanding_of, vendors_of
 
 log = get_logger()
 DOCKET_NAME = "desk"
@@ -119,6 +118,7 @@ class Desk:
         )
         self._record: Record | None = None
         self._thinker: GraphThinker | None = None
+        self._vendors = Vendors()
         self._docket_open = asyncio.Event()
         self._stopping = asyncio.Event()
         self.startup = Startup(
@@ -193,10 +193,13 @@ class Desk:
                 )
             )
             saver = await stack.enter_async_context(open_checkpointer(secret(settings.redis_url), settings.state_key))
-            self._thinker = GraphThinker(build_graph(saver), saver, self._context())
+            self._vendors = vendors_of(settings)
+            stack.push_async_callback(self._vendors.aclose)
+            agents = agents_of(settings, self._vendors, self.redis)
+            self._thinker = GraphThinker(build_graph(saver), saver, agents)
             self.engine().register(self.docket, sweep_seconds=settings.sweep_seconds)
             tasks = asyncio.create_task(self._run_tasks(), name="tasks")
-            startup = asyncio.create_task(self.startup.run(), name="startup")
+            startup = asyncio.create_task(self._start_up(), name="startup")
             self.prober.start()
             try:
                 yield self
@@ -205,6 +208,10 @@ class Desk:
                 startup.cancel()
                 await self.prober.stop()
                 await self._drain(tasks)
+
+    async def _start_up(self) -> None:
+        await self.startup.run()
+        self.prober.started()
 
     def _tell_who_we_are(self) -> None:
         settings, build = self.settings, self.build
@@ -261,12 +268,6 @@ class Desk:
             running.cancel()  # docket finishes the tasks it has begun
             await asyncio.gather(running, return_exceptions=True)
 
-    def _context(self) -> AgentContext:
-        settings = self.settings
-        privacy_url = settings.privacy_url or ""
-        company = Company(name=settings.company_name, privacy_url=privacy_url, alternative=privacy_url)
-        return guided_context(company)
-
     def engine(self) -> Engine:
         """The engine over this process's parts."""
         settings, record = self.settings, self.record
@@ -290,9 +291,10 @@ class Desk:
             reconcile_seconds=settings.reconcile_seconds,
         )
         claimer = Claimer(self.name, settings.send_lease_seconds)
+        understanding = understanding_of(self._vendors, self.dialog360, self.redis)
         return Engine(
             self.mailbox,
-            Turns(self.mailbox, record.conversations, self.thinker, delivery, claimer),
+            Turns(self.mailbox, record.conversations, understanding, self.thinker, delivery, claimer),
             Reports(record.statuses, record.quarantine),
             delivery,
             record.outbox,

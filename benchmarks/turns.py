@@ -126,7 +126,7 @@ async def one_conversation(at: House, messages: int) -> float:
     costs = []
     for turn in range(messages):
         before = at.cpu()
-        await at.phone.post(f"/_twin/candidates/{number}/say", json={"text": "I do not know yet."})
+        await at.phone.post(f"/_twin/candidates/{number}/say", json={"text": "What do you know about me?"})
         await until_answered(at.phone, number, 1 if turn == 0 else turn + 1, 30)
         costs.append((at.cpu() - before) * 1000)
     early, late = statistics.median(costs[5:25]), statistics.median(costs[-20:])

@@ -6,7 +6,7 @@ from uuid import NAMESPACE_OID, uuid5
 
 import msgspec
 
-from app.channels.markup import to_whatsapp
+from app.channels.markup import to_chatwoot, to_whatsapp
 from app.database.conversations import (
     NewConsent,
     NewFact,
@@ -134,6 +134,8 @@ def compose(
     turn_id = turn_id_of(opened.conversation_id, opened.turn_no + 1)
     composer = Composer(opened, turn_id)
     composer.candidate(fold)
+    if fold.remarks:
+        composer.note("\n".join(to_chatwoot(remark) for remark in fold.remarks))
     for event in fold.recruiter:
         composer.recruiter(event)
     change = ownership.change

@@ -27,6 +27,7 @@ class Fold:
     notes: list[RecruiterNoted] = field(default_factory=list)
     desk: list[DeskChanged] = field(default_factory=list)
     identities: list[IdentityChanged] = field(default_factory=list)
+    remarks: list[str] = field(default_factory=list)  # for the recruiter, about files that were read or could not be
 
     @property
     def sender(self) -> Sender:

@@ -4,7 +4,7 @@ At most one worker at a time holds a conversation (the mailbox's lease); a stale
 """
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from app.database.conversations import CommitResult, CommitStatus, Conversations, OpenTurn, Owner, TurnCommit
@@ -14,6 +14,7 @@ from app.engine.counting import count_committed
 from app.engine.delivery import Delivery
 from app.engine.folding import Fold, fold
 from app.engine.ownership import decide
+from app.engine.understanding import Understanding, Understood
 from app.mailbox.mailbox import Lease, Mailbox
 from app.recruiting.events import CandidateSaid
 from app.telemetry.logs import get_logger, log_context
@@ -51,10 +52,17 @@ class Turns:
     """Handles mailboxes of conversations."""
 
     def __init__(
-        self, mailbox: Mailbox, conversations: Conversations, thinker: Thinker, delivery: Delivery, worker: Worker
+        self,
+        mailbox: Mailbox,
+        conversations: Conversations,
+        understanding: Understanding,
+        thinker: Thinker,
+        delivery: Delivery,
+        worker: Worker,
     ) -> None:
         self._mailbox = mailbox
         self._conversations = conversations
+        self._understanding = understanding
         self._thinker = thinker
         self._delivery = delivery
         self._worker = worker
@@ -96,10 +104,13 @@ class Turns:
     async def _turn(self, lease: Lease, opened: OpenTurn) -> Turned | None:
         """None: the conversation changed meanwhile, open it again."""
         restarts = 0
+        known: dict[str, Understood] = {}
         while True:
             events = fold(lease.events).without(opened.seen)
             if not events:
                 return await self._nothing(lease, opened)
+            understood = await self._understanding.read(events.said, opened.language, known)
+            events = replace(events, said=understood.said, remarks=understood.remarks)
             with log_context(turn=f"{opened.conversation_id}:{opened.turn_no + 1}"):
                 commit = await self._prepare(lease, opened, events, restarts)
             newer = await self._mailbox.newer(lease)

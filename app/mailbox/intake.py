@@ -43,7 +43,7 @@ class Intake:
         self._decode = msgspec.msgpack.Decoder(list[tuple[int, str, int]]).decode
 
     async def store(self, items: list[Item]) -> Stored:
-        """Return when Redis has confirmed the write. Raises RedisError, OSError, TimeoutError: nothing is promised then."""
+        """Return when Redis has confirmed the write. Nothing is promised when it raises RedisError or OSError."""
         future: asyncio.Future[Stored] = asyncio.get_running_loop().create_future()
         self._pending.append((items, future))
         if self._writer is None:

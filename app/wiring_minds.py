@@ -1,0 +1,83 @@
+"""Builds who thinks: the vendors whose keys are set, their plan and budgets, the guard, and what reads files."""
+
+from collections.abc import Callable, Sequence
+
+import httpx
+from redis.asyncio import Redis
+
+from app.agents.documents import DocumentReader
+from app.agents.models.budget import Limits, RedisSpending
+from app.agents.models.providers import Vendors, open_vendors
+from app.agents.models.tier import AgentPlan, Plan, model_context
+from app.agents.roles import AgentContext
+from app.agents.transcription import Transcriber
+from app.channels.media import WhatsAppMedia
+from app.engine.understanding import Understanding
+from app.recruiting.guard import GuardContext, check
+from app.recruiting.languages import Detector, build_detector
+from app.recruiting.messages import Reply
+from app.recruiting.phrases import Company
+from app.settings import Settings
+from app.settings_values import text_of
+
+
+def vendors_of(settings: Settings) -> Vendors:
+    """Clients for the keys that are set; whoever calls closes them."""
+    return open_vendors(
+        anthropic_key=text_of(settings.anthropic_api_key or ""),
+        anthropic_url=settings.anthropic_base_url,
+        openai_key=text_of(settings.openai_api_key or ""),
+        openai_url=settings.openai_base_url,
+    )
+
+
+def plan_of(settings: Settings) -> Plan:
+    """Models, times, tokens and budgets as the deployment set them."""
+
+    def agent(name: str) -> AgentPlan:
+        return AgentPlan(
+            model=getattr(settings, f"{name}_model"),
+            seconds=getattr(settings, f"{name}_seconds"),
+            max_tokens=getattr(settings, f"{name}_max_tokens"),
+            effort=getattr(settings, f"{name}_effort"),
+        )
+
+    return Plan(
+        router=agent("router"),
+        extraction=agent("extraction"),
+        conversation=agent("conversation"),
+        crm=agent("crm"),
+        fallback_model=settings.fallback_model,
+        turn_seconds=settings.turn_thinking_seconds,
+        limits=Limits(candidate_daily_usd=settings.candidate_daily_usd, service_hourly_usd=settings.service_hourly_usd),
+    )
+
+
+def company_of(settings: Settings) -> Company:
+    """Facts of the deployment that sentences name."""
+    privacy_url = settings.privacy_url or ""
+    return Company(name=settings.company_name, privacy_url=privacy_url, alternative=privacy_url)
+
+
+def guard_of(company: Company, detector: Detector) -> Callable[[str, str], Sequence[str]]:
+    """The outbound rules as the conversation agent asks them: (text, language) → names of broken rules."""
+    links = [link for link in (company.privacy_url, company.alternative) if link]
+
+    def guard(text: str, language: str) -> Sequence[str]:
+        context = GuardContext(language=language, detect=detector.guess, links=links, names=[company.name])
+        return sorted({violation.rule.value for violation in check(Reply(text=text), context)})
+
+    return guard
+
+
+def agents_of(settings: Settings, vendors: Vendors, redis: Redis) -> AgentContext:
+    """Claude, then GPT, then the guided agents; the guided ones alone without any key."""
+    company = company_of(settings)
+    guard = guard_of(company, build_detector())
+    return model_context(company, vendors, plan_of(settings), RedisSpending(redis), guard=guard)
+
+
+def understanding_of(vendors: Vendors, dialog360: httpx.AsyncClient, redis: Redis) -> Understanding:
+    """Voice needs OpenAI's key; documents are read on this machine."""
+    transcriber = Transcriber(vendors.gpt) if vendors.gpt is not None else None
+    return Understanding(WhatsAppMedia(dialog360, redis), DocumentReader(), transcriber)
