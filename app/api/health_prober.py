@@ -17,7 +17,7 @@ from app.telemetry.metrics import COMPONENT, LOOP_LAG
 
 log = get_logger()
 
-# A failing component is looked at this often, so that its recovery shows soon.
+# A failing component is looked at more often, so that its recovery shows soon: a sixth of its interval, at least this.
 RECHECK_S = 2.0
 _LAG_EVERY_S = 1.0
 _WORTH = {"pass": 1.0, "warn": 0.5, "fail": 0.0}
@@ -76,6 +76,10 @@ class Prober:
         self._seen: dict[str, Seen] = {}
         self._tasks: list[asyncio.Task[None]] = []
         self._first_round = asyncio.Event()
+        self._again = asyncio.Event()
+        # During the start-up components are expected to be missing; its own steps say which it waits for.
+        self._talks = False
+        self._told: dict[str, Status] = {}
 
     def start(self) -> None:
         """Begin; call inside the running loop, after the fork."""
@@ -84,6 +88,12 @@ class Prober:
         self._tasks.append(asyncio.create_task(self._measure_lag(), name="probe loop lag"))
         if not self.probes:
             self._first_round.set()
+
+    def started(self) -> None:
+        """The start-up is complete: look at everything again now, and from now on say what changes."""
+        self._talks = True
+        self._again.set()
+        self._again = asyncio.Event()
 
     async def stop(self) -> None:
         """Stop and wait for the checks under way to end."""
@@ -132,9 +142,12 @@ class Prober:
             result = await self._look(probe)
             if len(self._seen) == len(self.probes):
                 self._first_round.set()
-            pause = probe.every_s if result.status is not Status.FAIL else min(RECHECK_S, probe.every_s)
+            pause = probe.every_s
+            if result.status is Status.FAIL:
+                pause = min(pause, max(RECHECK_S, pause / 6))
             # Jitter: processes and replicas that start together must not look together for ever.
-            await asyncio.sleep(pause * random.uniform(0.8, 1.2))  # noqa: S311 not a secret
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._again.wait(), pause * random.uniform(0.8, 1.2))  # noqa: S311 no secret
 
     async def _look(self, probe: Probe) -> ProbeResult:
         before = self._seen.get(probe.name)
@@ -150,8 +163,9 @@ class Prober:
         last_success = time.time() if result.status is not Status.FAIL else (before.last_success if before else 0.0)
         self._seen[probe.name] = Seen(result, round((ended - began) * 1000, 2), ended, last_success)
         COMPONENT(probe.name).set(_WORTH[result.status])
-        if before is None or before.result.status is not result.status:
-            _tell(probe, result, first=before is None)
+        if self._talks and self._told.get(probe.name, Status.PASS) is not result.status:
+            _tell(probe, result)
+            self._told[probe.name] = result.status
         return result
 
     async def _measure_lag(self) -> None:
@@ -168,11 +182,10 @@ def _sentence(what: str, advice: str) -> str:
     return f"{what}: {advice}" if advice else what
 
 
-def _tell(probe: Probe, result: ProbeResult, *, first: bool) -> None:
+def _tell(probe: Probe, result: ProbeResult) -> None:
     """One line per change of state."""
     if result.status is Status.PASS:
-        if not first:
-            log.info("health.recovered", component=probe.name)
+        log.info("health.recovered", component=probe.name)
         return
     write = log.error if probe.critical and result.status is Status.FAIL else log.warning
     write("health.impaired", component=probe.name, status=result.status.value, advice=result.output)

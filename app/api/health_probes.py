@@ -98,7 +98,7 @@ def vendor_probe(
     headers: Mapping[str, str] | None = None,
     breaker: Callable[[], str] = lambda: "closed",
 ) -> Probe:
-    """A cheap authenticated GET, left out while the vendor's circuit `breaker` is open. Never more than a warning.
+    """A cheap authenticated GET, left out while the vendor's circuit `breaker` is open. Never closes readiness.
 
     `url` may be relative to the client's base URL.
     """
@@ -110,14 +110,14 @@ def vendor_probe(
         try:
             answer = await client.get(url, headers=dict(headers or {}))
         except httpx.HTTPError as error:
-            return ProbeResult(Status.WARN, f"{name} cannot be reached ({type(error).__name__})", {"breaker": state})
+            return ProbeResult(Status.FAIL, f"{name} cannot be reached ({type(error).__name__})", {"breaker": state})
         detail = {"breaker": state, "http_status": answer.status_code}
         if answer.is_success:
             return ProbeResult(Status.PASS, detail=detail)
         remark = f"{name} answers {answer.status_code}"
         if answer.status_code in (401, 403):
             remark = f"{name} refuses the key: see {key_variable}"
-        return ProbeResult(Status.WARN, remark, detail)
+        return ProbeResult(Status.FAIL, remark, detail)
 
     return Probe(name, check, timeout_s=8.0, every_s=60.0, advice=f"{name} is slow")
 

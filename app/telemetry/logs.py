@@ -25,7 +25,10 @@ _LEVELS: Final = {"warning": "warn", "critical": "error", "fatal": "error", "exc
 # Loggers whose message texts are known to carry no data of ours; all others show their template, never arguments.
 _TRUSTED: Final = ("uvicorn", "gunicorn", "app")
 # Libraries that narrate every request or task: only their warnings are of interest.
-_QUIET: Final = ("httpx", "httpcore", "httpcore2", "httpx2", "docket", "asyncio", "openai", "anthropic", "hpack", "h2")
+_QUIET: Final = (
+    "anthropic", "asyncio", "docket", "h2", "hpack", "httpcore", "httpcore2", "httpx", "httpx2", "langgraph", "openai",
+    "redisvl",
+)  # fmt: skip
 
 _request_id: ContextVar[str] = ContextVar("request_id", default="")
 _conversation: ContextVar[str] = ContextVar("conversation", default="")

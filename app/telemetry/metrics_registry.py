@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, Generic, TypeVar
 
-from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.metrics_core import GaugeMetricFamily, Metric
 from prometheus_client.mmap_dict import MmapedDict, mmap_key
@@ -29,6 +29,8 @@ _ENDED: Final = "0"
 M = TypeVar("M", Counter, Gauge, Histogram)
 
 FAMILIES: Final[list[str]] = []
+# A time of creation for every series would double what a scrape carries.
+disable_created_metrics()  # type: ignore[no-untyped-call]
 
 
 class Bounded(Generic[M]):

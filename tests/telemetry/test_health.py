@@ -5,6 +5,7 @@ import contextlib
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import httpx
@@ -131,6 +132,7 @@ async def test_a_thousand_probes_cause_no_call_to_any_dependency() -> None:
 async def test_a_lost_datastore_closes_readiness_by_name_and_opens_it_again(log_lines: LogLines) -> None:
     house = House()
     async with house.open() as client:
+        house.prober.started()
         assert (await client.get("/health/readiness")).status_code == 200
         house.datastore.error = RedisAway("redis://default:secret@host:6379 is away")
 
@@ -150,6 +152,23 @@ async def test_a_lost_datastore_closes_readiness_by_name_and_opens_it_again(log_
     assert log_lines.named("health.impaired")
     assert log_lines.named("health.recovered")
     assert "secret" not in log_lines.text + answer.text
+
+
+async def test_the_end_of_the_start_up_is_looked_at_without_waiting(log_lines: LogLines) -> None:
+    house = House()
+    house.datastore.error = RedisAway()
+    slow = replace(house.prober.probes[0], every_s=60.0)
+    house.prober = Prober([slow])
+    house.prober.start()
+    assert await house.prober.settled(2)
+    assert not log_lines.named("health.impaired")  # expected while starting
+    house.datastore.error = None
+    house.prober.started()
+    deadline = time.monotonic() + 2
+    while house.prober.readiness()[0] is not Status.PASS:
+        assert time.monotonic() < deadline
+        await asyncio.sleep(0.01)
+    await house.prober.stop()
 
 
 async def test_vendor_trouble_is_a_warning() -> None:
@@ -310,11 +329,11 @@ async def test_a_vendor_is_asked_cheaply_and_its_refusal_names_the_variable() ->
         opened = vendor_probe("360dialog", client, "/nowhere", key_variable="X", breaker=lambda: "open")
         assert (await opened.check()).status is Status.WARN
     assert found["/ok"].status is Status.PASS
-    assert (found["/refused"].status, "DIALOG360_API_KEY" in found["/refused"].output) == (Status.WARN, True)
-    assert found["/down"].status is Status.WARN
+    assert (found["/refused"].status, "DIALOG360_API_KEY" in found["/refused"].output) == (Status.FAIL, True)
+    assert found["/down"].status is Status.FAIL
     async with httpx.AsyncClient(base_url=url) as client:
         gone = await vendor_probe("360dialog", client, "/ok", key_variable="X").check()
-    assert (gone.status, "cannot be reached" in gone.output) == (Status.WARN, True)
+    assert (gone.status, "cannot be reached" in gone.output) == (Status.FAIL, True)
 
 
 async def test_figures_warn_above_their_limit_and_feed_the_gauges() -> None:

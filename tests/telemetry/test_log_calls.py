@@ -47,5 +47,16 @@ def test_every_field_is_on_the_allow_list_or_a_measure() -> None:
     assert wrong == [], "add the name to app/telemetry/redaction.py, or count it under one of its suffixes"
 
 
-# Names of plain counts, always numbers below ten million.
-COUNTS = {"attempts", "coalesced", "count", "events", "messages", "recruiter_messages", "restarts", "rows", "tries"}
+# Names of plain counts and flags: never text, never a number beyond ten million.
+COUNTS = {
+    "applied",
+    "attempts",
+    "coalesced",
+    "count",
+    "events",
+    "messages",
+    "recruiter_messages",
+    "restarts",
+    "rows",
+    "tries",
+}
