@@ -1,7 +1,7 @@
 -- Who is this? Finds, creates and joins candidates by WhatsApp's identities.
 --
 -- Locks are always taken in this order, so that no two transactions wait for each other:
--- identities (advisory, sorted) → conversations (by id) → candidates (by id) → outbox (by conversation, channel, seq).
+-- identities (advisory, sorted) → conversations (by id) → candidates (by id) → outbox (by id, which no merge changes).
 
 create function desk.items(p jsonb, key text) returns jsonb
 language sql immutable parallel safe set search_path = ''
@@ -107,14 +107,13 @@ declare
   owner_moves boolean;
   new_fence integer;
 begin
-  -- Both rows are locked by merge_candidates.
+  -- Both conversations and the rows of the other are locked by now.
   select * into strict k from public.conversations where id = keeper;
   select * into strict o from public.conversations where id = other;
   if o.updated_at > k.updated_at and o.intake <> '{}' then newest := o; else newest := k; end if;
   owner_moves := o.owner = 'human' and k.owner <> 'human';
   new_fence := case when owner_moves then greatest(k.fence, o.fence) + 1 else k.fence end;
 
-  perform from public.outbox where conversation_id = other order by channel, seq for update;
   -- A pending row of the assistant stays valid only where the assistant may still speak.
   update public.outbox
   set conversation_id = keeper,
@@ -157,6 +156,9 @@ declare
   lone public.conversations;
   twin uuid;
 begin
+  perform from public.outbox
+  where conversation_id in (select id from public.conversations where candidate_id = any(others))
+  order by id for update;
   for lone in
     select * from public.conversations where candidate_id = any(others) and merged_into is null order by id
   loop
@@ -182,35 +184,45 @@ begin
   where id = any(others) or merged_into = any(others);
 end $$;
 
+create function desk.lock_people(people uuid[]) returns boolean
+language plpgsql set search_path = '' as $$
+declare
+  theirs uuid[];
+begin
+  -- Those that were merged into them, too: a merge points them on.
+  select coalesce(array_agg(v.id), '{}') into theirs from (
+    select id from public.conversations where candidate_id = any(people) order by id for no key update) as v;
+  perform from public.candidates
+  where id = any(people) or merged_into = any(people) order by id for no key update;
+  return not exists (select from public.candidates where id = any(people) and merged_into is not null)
+    and not exists (select from public.conversations where candidate_id = any(people) and id <> all(theirs));
+end $$;
+comment on function desk.lock_people is 'False when somebody was merged, or began a conversation, while we waited.';
+
 create function desk.join_candidates(p jsonb) returns uuid
 language plpgsql set search_path = '' as $$
 declare
   named uuid[];
-  keeper uuid;
-  free boolean;
 begin
-  -- Under the locks of all identities asked. Another request may join the same people by other identities, so what
-  -- was found is looked at again after the rows are locked.
+  -- Under the locks of all identities asked. Another request may join the same people by other identities meanwhile;
+  -- then the locks are given back (with the block that took them) before they are taken anew, in their order.
   loop
     named := desk.candidates_named(p);
-    if cardinality(named) = 0 then
-      insert into public.candidates default values returning id into keeper;
-      return keeper;
-    end if;
-    keeper := named[1];
-    if cardinality(named) > 1 then
-      perform from public.conversations where candidate_id = any(named) order by id for no key update;
-    end if;
-    perform from public.candidates where id = any(named) order by id for no key update;
-    select bool_and(merged_into is null) into free from public.candidates where id = any(named);
-    if free and desk.candidates_named(p) = named then
-      if cardinality(named) > 1 then
-        perform desk.merge_candidates(keeper, named[2:]);
+    begin
+      if cardinality(named) = 0 then
+        insert into public.candidates default values returning array[id] into named;
+      elsif not desk.lock_people(named) or desk.candidates_named(p) <> named then
+        raise exception using errcode = 'DK001', message = 'changed meanwhile';
+      elsif cardinality(named) > 1 then
+        perform desk.merge_candidates(named[1], named[2:]);
       end if;
-      return keeper;
-    end if;
+      return named[1];
+    exception when sqlstate 'DK001' then
+      null;
+    end;
   end loop;
 end $$;
+comment on function desk.join_candidates is 'The one candidate the identities belong to; several are merged into the oldest.';
 
 create function desk.link_identities(candidate uuid, p jsonb) returns void
 language plpgsql set search_path = '' as $$

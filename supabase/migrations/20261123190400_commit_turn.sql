@@ -40,6 +40,10 @@ comment on function desk.claim_lane is
 create function desk.cancel_void_rows(conversation uuid) returns void
 language plpgsql set search_path = '' as $$
 begin
+  -- All rows that a claim may touch, in the order everybody locks rows in.
+  perform from public.outbox
+  where conversation_id = conversation and state in ('pending', 'sending', 'uncertain')
+  order by id for update;
   with void as (
     update public.outbox as o
     set state = 'cancelled', retry_at = null

@@ -68,7 +68,7 @@ declare
 begin
   perform from public.outbox
   where id = any(array(select (r ->> 'id')::uuid from jsonb_array_elements(desk.items(p, 'results')) as r))
-  order by conversation_id, channel, seq for update;
+  order by id for update;
   update public.outbox as o
   set state = desk.settled_state(o, r.status, p ->> 'worker'),
       vendor_id = coalesce(nullif(r.vendor_id, ''), o.vendor_id),
@@ -165,7 +165,7 @@ begin
       known := known || report;
     end if;
   end loop;
-  perform from public.outbox where id = any(ids) order by conversation_id, channel, seq for update;
+  perform from public.outbox where id = any(ids) order by id for update;
   before := desk.states(ids);
   for position in 1 .. cardinality(ids) loop
     perform desk.fold_report(ids[position], known[position]);

@@ -37,7 +37,7 @@ declare
   ids uuid[] := array(select (r.value ->> 'id')::uuid from jsonb_array_elements(desk.items(p, 'results')) as r);
   settled integer := 0;
 begin
-  perform from public.outbox where id = any(ids) order by conversation_id, channel, seq for update;
+  perform from public.outbox where id = any(ids) order by id for update;
   for result in select r.value from jsonb_array_elements(desk.items(p, 'results')) as r loop
     settled := settled + desk.settle_row(result, p ->> 'worker')::integer;
   end loop;
