@@ -139,25 +139,30 @@ async def _report(state: GraphState, runtime: Runtime[AgentContext]) -> dict[str
     }
 
 
+_SUMMED = ("input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens", "cost_usd")
+
+
 def _log(parts: tuple[Any, ...], rejected: int) -> Json:
     """The decision log's row: who thought, with which versions, at what cost. No text of the candidate."""
     routing, extracted, phrased, crm = parts
-    sums = dict.fromkeys(("input_tokens", "output_tokens"), 0) | {"cost_usd": 0.0}
-    for part in parts:
-        for name in sums:
-            sums[name] += part["decision"].get(name, 0)
+    sums = {name: sum(part["decision"].get(name, 0) for part in parts) for name in _SUMMED}
+    waits = [part["decision"].get("latency_ms", 0) for part in parts]
+    agents = {"extraction": extracted, "conversation": phrased, "crm": crm}
     return {
         "router": {
             "language": routing["language"],
             "intents": sorted({noticed["intent"] for noticed in routing["noticed"]}),
-            **{k: v for k, v in routing["decision"].items() if k not in sums},
+            **routing["decision"],
         },
+        "agents": {name: part["decision"] for name, part in agents.items()},
         "tier": phrased["tier"],
         "tiers": {"router": routing["tier"], "extraction": extracted["tier"], "crm": crm["tier"]},
         "model": phrased["decision"].get("model"),
         "prompt_version": phrased["decision"].get("prompt_version"),
         "policy_version": POLICY_VERSION,
         "rejected_facts": rejected,
+        # Router and extraction run side by side.
+        "latency_ms": max(waits[0], waits[1]) + waits[2] + waits[3],
         **sums,
     }
 
