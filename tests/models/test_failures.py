@@ -3,6 +3,8 @@
 import pytest
 
 from app.agents.models.breaker import FAILURES, REST_SECONDS
+from app.agents.models.deadlines import Deadlines
+from app.agents.models.mind import NODE_SECONDS, AgentName, patience
 from app.agents.models.tier import Clocks
 from app.agents.roles import AgentContext
 from app.local.llm_script import Answer, Quirk
@@ -110,6 +112,15 @@ async def test_both_hanging_leaves_the_guided_answer_within_the_turns_time(answe
     assert routing["tier"] == "guided"
     assert routing["decision"]["fell_back"] == "timeout"
     assert routing["decision"]["latency_ms"] <= 1500
+
+
+@pytest.mark.parametrize("agent", sorted(NODE_SECONDS))
+def test_models_give_up_before_the_graph_cuts_their_node_off(agent: AgentName) -> None:
+    clock = HandClock()
+    the_turn = turn(text(WORDS))
+    end = Deadlines(600.0, clock).end(the_turn, most=patience(agent))
+    assert end - clock.now < NODE_SECONDS[agent]
+    assert Deadlines(3.0, clock).end(the_turn, most=patience(agent)) - clock.now == 3.0
 
 
 async def test_agents_of_one_turn_share_its_time(answering: Llm) -> None:

@@ -22,14 +22,14 @@ class Deadlines:
         self._clock = clock
         self._ends: OrderedDict[tuple[str, int], float] = OrderedDict()
 
-    def end(self, turn: TurnInput) -> float:
-        """The moment on the clock by which the turn's models must have answered."""
+    def end(self, turn: TurnInput, most: float) -> float:
+        """The moment on the clock by which models must have answered an agent that may wait `most` seconds."""
         key = (turn["turn_id"], turn["attempt"])
         if key not in self._ends:
             self._ends[key] = self._clock() + self._seconds
             if len(self._ends) > _REMEMBERED:
                 self._ends.popitem(last=False)
-        return self._ends[key]
+        return min(self._ends[key], self._clock() + most)
 
     def share(self, end: float, most: float, *, last: bool) -> float:
         """Seconds for a call that begins now and may take `most`: the last vendor may use up what is left."""

@@ -1,6 +1,6 @@
 """One agent's mind: its prompt and output type, asked at Claude, then at GPT; silent when neither gives an answer."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Generic, Literal, TypeVar
 
@@ -12,6 +12,7 @@ from pydantic_ai.models.fallback import FallbackModel
 from pydantic_ai.settings import ModelSettings
 from pydantic_ai.usage import UsageLimits
 
+from app.agents.graph import CONVERSATION_SECONDS, CRM_SECONDS, EXTRACTION_SECONDS, ROUTER_SECONDS
 from app.agents.models.breaker import Breaker
 from app.agents.models.budget import Budget
 from app.agents.models.deadlines import Deadlines
@@ -26,6 +27,19 @@ from app.telemetry.metrics import LLM_FALLBACKS
 log = get_logger()
 T = TypeVar("T")
 AgentName = Literal["router", "extraction", "conversation", "crm"]
+# A node that the graph cuts off answers nothing: models must give up before.
+NODE_SECONDS: Mapping[AgentName, float] = {
+    "router": ROUTER_SECONDS,
+    "extraction": EXTRACTION_SECONDS,
+    "conversation": CONVERSATION_SECONDS,
+    "crm": CRM_SECONDS,
+}
+_MARGIN_SECONDS = 2.0
+
+
+def patience(agent: AgentName) -> float:
+    """Seconds that an agent may wait for models in all."""
+    return NODE_SECONDS[agent] - _MARGIN_SECONDS
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,8 +126,8 @@ class Mind(Generic[T]):
         return self._thought(output, receipt)
 
     def _line(self, turn: TurnInput, receipt: Receipt) -> FallbackModel:
-        """The vendors in line, each call with its share of the turn's time."""
-        means, end = self._means, self._means.deadlines.end(turn)
+        """The vendors in line, each call with its share of the turn's time, and never beyond the graph's patience."""
+        means, end = self._means, self._means.deadlines.end(turn, patience(self._name))
 
         def access(seat: Seat, *, last: bool) -> Access:
             return Access(
@@ -135,5 +149,5 @@ class Mind(Generic[T]):
         if output is not None and last is not None:
             return Thought(output, tier=TIER_OF[last.provider], log=entry)
         reason = receipt.calls[-1].outcome if receipt.calls else "error"
-        log.warning("llm.unanswered", agent=self._name, reason=reason, tasks=entry["calls"])
+        log.warning("llm.unanswered", agent=self._name, reason=reason, outcomes=entry["calls"])
         return Thought(None, reason=reason, log=entry | {"fell_back": reason})

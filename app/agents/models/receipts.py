@@ -10,13 +10,15 @@ from app.telemetry.metrics import LLM_COST, LLM_FALLBACKS, LLM_SECONDS, LLM_TOKE
 
 OK = "ok"
 TIER_OF = {"anthropic": "claude", "openai": "gpt"}
+# Outcomes of calls that were never made.
+NOT_ASKED = frozenset({"circuit_open", "out_of_time"})
 # Why a tier was left, as LLM_FALLBACKS names it; everything else is an error.
-_REASONS = {"timeout": "timeout", "circuit_open": "circuit_open"}
+_REASONS = {"timeout": "timeout", "out_of_time": "timeout", "circuit_open": "circuit_open"}
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One call to a vendor. `outcome` as in LLM_SECONDS, or `circuit_open` when the vendor was not asked."""
+    """One call to a vendor. `outcome` as in LLM_SECONDS, or one of NOT_ASKED."""
 
     provider: str
     model: str
@@ -41,7 +43,7 @@ class Receipt:
         self.calls.append(Call(provider, model, outcome, seconds, tokens, cost))
         if outcome != OK:
             LLM_FALLBACKS(TIER_OF[provider], _REASONS.get(outcome, "error")).inc()
-        if outcome == "circuit_open":
+        if outcome in NOT_ASKED:
             return
         LLM_SECONDS(provider, self._agent, outcome).observe(seconds)
         LLM_COST(provider, model, self._agent).inc(float(cost))

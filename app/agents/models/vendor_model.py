@@ -117,7 +117,7 @@ class VendorModel(WrapperModel):
         access, model = self._access, self.wrapped.model_name
         seconds = access.seconds()
         if seconds < LEAST_SECONDS:
-            access.receipt.add(access.provider, model, "timeout", 0.0)
+            access.receipt.add(access.provider, model, "out_of_time", 0.0)
             raise OutOfTime(model)
         begun = access.clock()
         try:
