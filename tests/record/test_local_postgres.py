@@ -3,6 +3,7 @@
 import asyncio
 import os
 import pwd
+import shutil
 import subprocess
 import sys
 import textwrap
@@ -82,6 +83,7 @@ def test_a_normal_user_needs_no_root(tmp_path_factory: pytest.TempPathFactory) -
         check=False,
         cwd="/",
     )
+    shutil.rmtree(home)
     assert (result.returncode, result.stdout.strip()) == (0, "ready"), result.stderr
 
 
