@@ -173,6 +173,11 @@ class Variables(ThinkingVariables):
     company_name: Annotated[
         str, _about("Who the candidate is talking to, in the greeting and the consent text."), Var(Group.COMPANY)
     ] = "our recruitment team"
+    alternative_contact: Annotated[
+        str | None,
+        _about("Web address or phone number to apply without WhatsApp; said to whoever refuses the chat."),
+        Var(Group.COMPANY, form="https://… or +31 …", source="your website"),
+    ] = None
     privacy_url: Annotated[
         HttpUrl | None,
         _about("Privacy notice, linked before consent is asked."),

@@ -56,7 +56,8 @@ def plan_of(settings: Settings) -> Plan:
 def company_of(settings: Settings) -> Company:
     """Facts of the deployment that sentences name."""
     privacy_url = settings.privacy_url or ""
-    return Company(name=settings.company_name, privacy_url=privacy_url, alternative=privacy_url)
+    alternative = settings.alternative_contact or privacy_url
+    return Company(name=settings.company_name, privacy_url=privacy_url, alternative=alternative)
 
 
 def guard_of(company: Company, detector: Detector) -> Callable[[str, str], Sequence[str]]:

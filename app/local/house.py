@@ -203,6 +203,10 @@ def _for_service(house: _House) -> dict[str, str]:
         "WEB_CONCURRENCY": "1",
         "OPS_TOKEN": house.secrets.ops_token,
         "STATE_ENCRYPTION_KEY": house.secrets.state_encryption_key,
+        # A desk that candidates could meet: both are named in the greeting and the consent text.
+        "COMPANY_NAME": "Example Staffing",
+        "PRIVACY_URL": "https://example.com/privacy",
+        "ALTERNATIVE_CONTACT": "https://example.com/apply",
     }
     return {**own, **house.variables, **house.given, "PORT": str(house.port)}
 

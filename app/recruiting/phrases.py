@@ -2,6 +2,7 @@
 
 import functools
 import hashlib
+import re
 import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -91,8 +92,15 @@ class Phrasebook:
         object.__setattr__(self, "facts", known)
 
     def text(self, code: str, key: str, **params: str) -> str:
-        """One sentence. KeyError for a key or placeholder that does not exist: the phrase test finds those first."""
-        return phrases(code).texts[key].format_map({**self.facts, **params})
+        """One sentence. KeyError for a key or placeholder that does not exist: the phrase test finds those first.
+
+        A sentence that names a fact the deployment has not got is left out, rather than ended by nothing.
+        """
+        template = phrases(code).texts[key]
+        for name, value in self.facts.items():
+            if not value:
+                template = re.sub(rf"\s*[^.!?؟\n]*\{{{name}\}}[.!?؟]?", "", template)
+        return template.format_map({**self.facts, **params})
 
     def line(self, language: str, line: Line, profile: Iterable[Fact]) -> str:
         """A decided sentence with its read-back items."""
