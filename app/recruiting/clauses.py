@@ -1,14 +1,16 @@
 """Parts of clauses that several rules cut out or look at."""
 
-from app.recruiting.lexicon import Lexicon, in_order
+import functools
+
+from app.recruiting.lexicon import LANGUAGES, Lexicon, in_order, lexicon
 from app.recruiting.patterns import captured, search
 from app.recruiting.text import Clause, Word
 
 
-def up_to_stop_word(words: tuple[Word, ...], lexicon: Lexicon) -> tuple[Word, ...]:
+def up_to_stop_word(words: tuple[Word, ...], of: Lexicon) -> tuple[Word, ...]:
     """The words before the first one that begins something else ("Anna | and", "driver | in"). The first is kept."""
     for index, word in enumerate(words):
-        if index and word.folded in lexicon.stop_words:
+        if index and word.folded in of.stop_words:
             return words[:index]
     return words
 
@@ -42,3 +44,14 @@ def negated_before(clause: Clause, start: int, language: str, reach: int = 3) ->
 def says(clause: Clause, section: str, language: str) -> bool:
     """The clause matches the section in any language."""
     return any(search(words.patterns[section], clause.folded) for words in in_order(language))
+
+
+@functools.cache
+def everyday_words() -> frozenset[str]:
+    """The commonest words of all our languages: prose, not names."""
+    return frozenset().union(*(lexicon(code).common for code in LANGUAGES))
+
+
+def everyday(words: tuple[Word, ...]) -> bool:
+    """Nothing but the commonest words."""
+    return all(word.folded in everyday_words() for word in words)

@@ -23,6 +23,7 @@ _DETECTED = (
 _NOT_PROSE = re.compile(r"https?://\S+|\S+@\S+|[\d_]+")
 SWITCH_CONFIDENCE = 0.70
 SWITCH_WORDS = 3
+_LEAD = 2  # everyday words more than in any other language
 _SCRIPT_WORDS = 2  # Arabic and Ukrainian letters are evidence of their own
 
 
@@ -47,15 +48,28 @@ class Detector:
     def guess(self, prose: str) -> Guess:
         """What the text is written in. Texts in other languages give an empty guess."""
         cleaned = _NOT_PROSE.sub(" ", prose)
-        words = read(cleaned).words
+        words = [word.folded for word in read(cleaned).words]
         best = next(iter(self._engine.compute_language_confidence_values(cleaned)), None) if words else None
         if best is None or best.value <= 0.0:
             return Guess("", 0.0, len(words), 0)
         code = best.language.iso_code_639_1.name.lower()
-        if code not in LANGUAGES:
-            return Guess("", best.value, len(words), 0)
-        common = lexicon(code).common
-        return Guess(code, best.value, len(words), sum(word.folded in common for word in words))
+        if code not in LANGUAGES or best.value < SWITCH_CONFIDENCE:
+            return _by_words(words)
+        return Guess(code, best.value, len(words), _known(words, code))
+
+
+def _known(words: Sequence[str], code: str) -> int:
+    common = lexicon(code).common
+    return sum(word in common for word in words)
+
+
+def _by_words(words: Sequence[str]) -> Guess:
+    """For short or unaccented prose ("caut un loc de munca"): most everyday words, with a clear lead."""
+    counts = sorted(((_known(words, code), code) for code in LANGUAGES), reverse=True)
+    (most, code), (second, _) = counts[0], counts[1]
+    if most < SWITCH_WORDS or most < second + _LEAD or most * 2 < len(words):
+        return Guess("", 0.0, len(words), 0)
+    return Guess(code, SWITCH_CONFIDENCE, len(words), most)
 
 
 @functools.cache
@@ -130,6 +144,6 @@ def follow(current: str, texts: Iterable[str], detector: Detector, *, country: s
     if not current:
         return _first(prose, guess, country)
     if guess.language != current and _convinces(guess):
-        rival = sum(word.folded in lexicon(current).common for word in text.words) if current in LANGUAGES else 0
+        rival = _known([word.folded for word in text.words], current) if current in LANGUAGES else 0
         return guess.language if guess.known > rival or guess.language in {"uk", "ar"} else current
     return current

@@ -54,6 +54,8 @@ def _load(code: str) -> Lexicon:
     patterns = {name: compile_patterns(data["interrupts"][name]) for name in INTERRUPTS}
     patterns |= {name: compile_patterns(data["answers"][name]) for name in ANSWERS}
     patterns |= {name: compile_patterns(data["facts"][name]) for name in FACTS}
+    # Longest first: "truck driver" before "driver".
+    patterns["roles"] = compile_patterns(sorted(data["facts"]["roles"], key=len, reverse=True))
     patterns["ask_for"] = compile_patterns(data["language"]["ask_for"])
     patterns["date_now"] = compile_patterns(data["dates"]["now"])
     dates = data["dates"]

@@ -4,6 +4,7 @@
 `[word]` may be missing, `#` a number, `^` and `$` the clause's edges, `%` the rest of the clause (captured).
 """
 
+import itertools
 import re
 from collections.abc import Iterable
 
@@ -35,8 +36,10 @@ def expression(pattern: str) -> str:
     """Regular expression source for one pattern."""
     begins, ends = pattern.startswith("^"), pattern.endswith("$")
     parts: list[str] = []
+    body = pattern.removeprefix("^").removesuffix("$")
     # Messages are split at hyphens ("nu-mi"), so patterns are too; within alternatives a hyphen is an error.
-    for part in re.sub(r"(?<=\w)-(?=\w[^|]*(?:\s|$))", " ", pattern.removeprefix("^").removesuffix("$")).split():
+    split = [[token] if "|" in token else token.split("-") for token in body.split()]
+    for part in itertools.chain.from_iterable(split):
         if part == "*":
             parts.append(_GAP)
         elif part == "%":

@@ -1,4 +1,5 @@
 """When a person can start, as people write it, against Monday 23 November 2026."""
+# ruff: noqa: E501  # tables of sentences read better unwrapped
 
 import datetime as dt
 from zoneinfo import ZoneInfo

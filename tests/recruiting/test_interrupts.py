@@ -1,4 +1,5 @@
 """What is heard at any stage, in eight languages: the words of candidates, not of manuals."""
+# ruff: noqa: E501  # tables of sentences read better unwrapped
 
 import pytest
 

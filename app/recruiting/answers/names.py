@@ -1,17 +1,15 @@
 """A person's name, as they write it. Never taken from a nationality, a job or a language."""
 
-import functools
 import re
 
-from babel import Locale
-
-from app.recruiting.clauses import lead_in, up_to_stop_word
+from app.recruiting.answers.countries import STEM, country_stems
+from app.recruiting.clauses import everyday_words, lead_in, up_to_stop_word
 from app.recruiting.language_names import mentioned
-from app.recruiting.lexicon import LANGUAGES, in_order, lexicon
+from app.recruiting.lexicon import in_order
 from app.recruiting.patterns import captured, search
 from app.recruiting.profile import Field
 from app.recruiting.said import Found
-from app.recruiting.text import Clause, Text, Word, fold, read
+from app.recruiting.text import Clause, Text, Word, read
 
 MAX_LENGTH = 120
 _MAX_WORDS = 6
@@ -55,32 +53,15 @@ _PARTICLES = frozenset(
 _NOT_A_NAME = re.compile(r"[\d@/\\<>{}\[\]#$%^*_=+|~]")
 
 
-@functools.cache
-def _country_stems() -> frozenset[str]:
-    """First five letters of every country's name: "I'm Syrian" names no one. Shorter stems would hide names."""
-    stems = set()
-    for code in LANGUAGES:
-        for territory, name in Locale(code).territories.items():
-            if len(territory) == 2 and len(folded := fold(name.split()[0])) >= 5:
-                stems.add(folded[:5])
-    return frozenset(stems)
-
-
-@functools.cache
-def _everyday() -> frozenset[str]:
-    words: set[str] = set()
-    for code in LANGUAGES:
-        words |= lexicon(code).common
-    return frozenset(words - _PARTICLES)
-
-
 def _plausible(words: tuple[Word, ...], source: str) -> bool:
     if not words or len(words) > _MAX_WORDS:
         return False
     whole = source[words[0].start : words[-1].end]
     if len(whole) > MAX_LENGTH or _NOT_A_NAME.search(whole) or not any(c.isalpha() for c in whole):
         return False
-    if any(word.folded in _everyday() for word in words) or all(word.folded in _PARTICLES for word in words):
+    if any(word.folded in everyday_words() - _PARTICLES for word in words) or all(
+        word.folded in _PARTICLES for word in words
+    ):
         return False
     return next(mentioned(read(whole)), None) is None
 
@@ -116,7 +97,7 @@ def volunteered(text: Text, language: str) -> Found | None:
             and len(words) <= 4
             and _plausible(words, clause.source)
             and all(_is_proper(w, clause.source) or w.folded in _PARTICLES for w in words)
-            and words[0].folded[:5] not in _country_stems()
+            and words[0].folded[:STEM] not in country_stems()
             and not any(search(lex.patterns["roles"], words[0].folded) for lex in in_order(language))
         ):
             return _found(words, clause.source, 0.85)

@@ -5,8 +5,9 @@ import re
 
 from babel import Locale
 
-from app.recruiting.clauses import lead_in, rest_of, up_to_stop_word
-from app.recruiting.lexicon import LANGUAGES, lexicon
+from app.recruiting.answers.countries import STEM, country_names, country_stems
+from app.recruiting.clauses import everyday, lead_in, rest_of, up_to_stop_word
+from app.recruiting.lexicon import LANGUAGES
 from app.recruiting.profile import Field
 from app.recruiting.said import Found, Said
 from app.recruiting.text import Text, Word, fold
@@ -14,16 +15,6 @@ from app.recruiting.text import Text, Word, fold
 _MAX_WORDS = 5
 _NOT_A_PLACE = re.compile(r"[@/\\<>{}\[\]#$%^*_=+|~]")
 _COORDINATE_DIGITS = 2  # about a kilometre: enough for travel time, no home address
-
-
-@functools.cache
-def _countries() -> frozenset[str]:
-    names = set()
-    for code in LANGUAGES:
-        for territory, name in Locale(code).territories.items():
-            if len(territory) == 2 and territory not in {"LU", "MC", "SG", "SM", "DJ", "GI"}:  # towns of that name
-                names.add(" ".join(fold(part) for part in name.split()))
-    return frozenset(names)
 
 
 @functools.cache
@@ -54,14 +45,9 @@ def _found(words: tuple[Word, ...], source: str, confidence: float) -> Found | N
         return None
     quote = source[words[0].start : words[-1].end]
     folded = " ".join(word.folded for word in words)
-    if _NOT_A_PLACE.search(quote) or folded in _countries() or words[0].folded in _calendar() or len(folded) < 2:
+    if _NOT_A_PLACE.search(quote) or folded in country_names() or words[0].folded in _calendar() or len(folded) < 2:
         return None
     return Found(field=Field.CITY, value={"city": quote}, quote=quote, confidence=confidence)
-
-
-def _is_everyday(words: tuple[Word, ...]) -> bool:
-    known = frozenset().union(*(lexicon(code).common for code in LANGUAGES))
-    return all(word.folded in known for word in words)
 
 
 def volunteered(text: Text, language: str) -> Found | None:
@@ -69,18 +55,14 @@ def volunteered(text: Text, language: str) -> Found | None:
     for clause in text.clauses:
         if (strong := rest_of(clause, "city", language)) is not None:
             words = up_to_stop_word(*strong)
-            if not _is_everyday(words) and (found := _found(words, clause.source, 0.9)):
+            if not everyday(words) and (found := _found(words, clause.source, 0.9)):
                 return found
     for clause in text.clauses:
         if (weak := rest_of(clause, "city_weak", language)) is not None:
             words = up_to_stop_word(*weak)[:4]
-            proper = [w for w in words if clause.source[w.start].isupper()]
-            if (
-                words
-                and words[0] in proper
-                and not _is_everyday(words)
-                and (found := _found(words, clause.source, 0.8))
-            ):
+            named = bool(words) and clause.source[words[0].start].isupper()
+            origin = bool(words) and words[0].folded[:STEM] in country_stems()
+            if named and not origin and not everyday(words) and (found := _found(words, clause.source, 0.8)):
                 return found
     return None
 
@@ -92,7 +74,7 @@ def answered(text: Text, language: str) -> Found | None:
     for clause in text.clauses:
         cut = rest_of(clause, "city_weak", language) or rest_of(clause, "city_lead", language)
         words = cut[0] if cut else lead_in(clause, "greeting", language)
-        if words and not _is_everyday(words) and (found := _found(words, clause.source, 0.9)):
+        if words and not everyday(words) and (found := _found(words, clause.source, 0.9)):
             return found
     return None
 
@@ -103,7 +85,7 @@ def shared(said: Said) -> Found | None:
     if place is None or not said.text:
         return None
     parts = [part.strip() for part in said.text.split(",") if part.strip()]
-    towns = [part for part in reversed(parts) if fold(part) not in _countries()]
+    towns = [part for part in reversed(parts) if fold(part) not in country_names()]
     if not towns:
         return None
     town = _town(towns[0])

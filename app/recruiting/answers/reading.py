@@ -58,7 +58,7 @@ def volunteered(said: Said, language: str, zone: ZoneInfo) -> list[Found]:
 
 
 def _without(text: Text, found: list[Found], asked: str) -> Text:
-    """The clauses that have not answered something else: "next Monday" is no town."""
+    """The clauses that have not said something else: "next Monday" is no town."""
     taken = [one.quote for one in found if one.field != asked]
     kept = tuple(
         clause for clause in text.clauses if not any(quote in clause.quote(0, len(clause.folded)) for quote in taken)
@@ -70,7 +70,11 @@ def answered(said: Said, asked: str, language: str, zone: ZoneInfo) -> list[Foun
     """What a message answers to the open question."""
     text = _own_words(said, language)
     if asked in {Field.NAME, Field.ROLE, Field.CITY}:
-        text = _without(text, volunteered(said, language, zone), asked)
+        elsewhere = volunteered(said, language, zone)
+        if asked != Field.NAME:  # "Domingo" and "April" are names too
+            day = availability.read_availability(said, text, language, zone, asked=True)
+            elsewhere += [day] if day is not None else []
+        text = _without(text, elsewhere, asked)
     one: Found | None = None
     match asked:
         case Field.NAME:

@@ -1,7 +1,7 @@
 """The work a person wants, in their own words."""
 
-from app.recruiting.clauses import lead_in, rest_of, says, up_to_stop_word
-from app.recruiting.lexicon import LANGUAGES, Lexicon, in_order, lexicon
+from app.recruiting.clauses import everyday, lead_in, rest_of, says, up_to_stop_word
+from app.recruiting.lexicon import in_order, lexicon
 from app.recruiting.patterns import search
 from app.recruiting.profile import Field
 from app.recruiting.said import Found
@@ -9,33 +9,31 @@ from app.recruiting.text import Clause, Text, Word, fold
 
 _MAX_LENGTH = 80
 _MAX_WORDS = 10
+_PHRASE = 4  # words: longer answers are sentences that may hold a job
 
 
 def _found(words: tuple[Word, ...], source: str, confidence: float) -> Found | None:
     if not words or len(words) > _MAX_WORDS:
         return None
-    quote = source[words[0].start : words[-1].end]
+    quote = _bare(source[words[0].start : words[-1].end])
     if len(quote) > _MAX_LENGTH or not any(c.isalpha() for c in quote):
         return None
     return Found(field=Field.ROLE, value={"title": quote}, quote=quote, confidence=confidence)
 
 
-def _everyday(words: tuple[Word, ...]) -> bool:
-    known = frozenset().union(*(lexicon(code).common for code in LANGUAGES))
-    return all(word.folded in known for word in words)
-
-
-def volunteered(text: Text, language: str) -> Found | None:
-    """Reads "I want to work as a driver", or a short clause that is a well-known job."""
+def _said_outright(text: Text, language: str) -> Found | None:
     for clause in text.clauses:
         if (cut := rest_of(clause, "role", language)) is not None:
             words = up_to_stop_word(*cut)
-            if words and not _everyday(words) and (found := _found(words, clause.source, 0.9)):
+            if words and not everyday(words) and (found := _found(words, clause.source, 0.9)):
                 return found
-    for clause in text.clauses:
-        if found := _known_job(clause, language):
-            return found
     return None
+
+
+def volunteered(text: Text, language: str) -> Found | None:
+    """Reads "I want to work as a driver", or a well-known job in a clause about work."""
+    known = (_known_job(clause, language) for clause in text.clauses)
+    return _said_outright(text, language) or next((found for found in known if found is not None), None)
 
 
 def _known_job(clause: Clause, language: str) -> Found | None:
@@ -46,15 +44,16 @@ def _known_job(clause: Clause, language: str) -> Found | None:
     for words in in_order(language):
         match = search(words.patterns["roles"], clause.folded)
         if match and (about_work or len(clause.words) <= match.group().strip().count(" ") + 2):
-            quote = _bare(clause.quote(match.start(), match.end() - 1), words)
+            quote = _bare(clause.quote(match.start(), match.end() - 1))
             return Found(field=Field.ROLE, value={"title": quote}, quote=quote, confidence=0.8)
     return None
 
 
-def _bare(quote: str, words: Lexicon) -> str:
+def _bare(quote: str) -> str:
     """Arabic writes "as" onto the word: "كسائق" is the job "سائق"."""
     bare = quote.removeprefix("ك")
-    return bare if bare != quote and search(words.patterns["roles"], fold(bare)) else quote
+    known = bare != quote and lexicon("ar").patterns["roles"].match(fold(bare.split()[0]) + " ")
+    return bare if known else quote
 
 
 def anything(text: Text, language: str) -> Found | None:
@@ -69,11 +68,13 @@ def anything(text: Text, language: str) -> Found | None:
 
 def answered(text: Text, language: str) -> Found | None:
     """The answer to "which work are you looking for"; the first clause that is more than small talk."""
-    if found := volunteered(text, language):
+    if found := _said_outright(text, language):
         return found
     for clause in text.clauses:
         cut = rest_of(clause, "role_lead", language)
         words = up_to_stop_word(*cut) if cut else lead_in(clause, "greeting", language)
-        if words and not _everyday(words) and (found := _found(words, clause.source, 0.85)):
+        if len(words) > _PHRASE and (found := _known_job(clause, language)):
+            return found
+        if words and not everyday(words) and (found := _found(words, clause.source, 0.85)):
             return found
     return None

@@ -5,6 +5,7 @@ import re
 from app.recruiting.clauses import negated_before, says
 from app.recruiting.language_names import mentioned
 from app.recruiting.lexicon import in_order
+from app.recruiting.patterns import search
 from app.recruiting.profile import LEVELS, Field
 from app.recruiting.said import Found
 from app.recruiting.text import Clause, Text
@@ -34,7 +35,7 @@ def spoken(text: Text, language: str, *, asked: bool) -> list[Found]:
         level = _level_near(clause, (start, end, names[index + 1][1] if same else len(clause.folded)), language, names)
         if not (asked or level or whole_speaks) or says(clause, "learn", language):
             continue
-        if says(clause, "licence", language) or negated_before(clause, start, language):
+        if _of_a_licence(clause, end, language) or negated_before(clause, start, language):
             continue
         quote = clause.quote(start, end)
         found[f"{Field.LANGUAGES}.{code}"] = Found(
@@ -47,6 +48,12 @@ def spoken(text: Text, language: str, *, asked: bool) -> list[Found]:
                 field=f"{LEVELS}.{code}", value={"level": value}, quote=words, confidence=0.95
             )
     return list(found.values())
+
+
+def _of_a_licence(clause: Clause, end: int, language: str) -> bool:
+    """Tells "my Dutch driving licence": the next two words speak of a licence."""
+    following = " ".join(clause.folded[end:].split()[:2])
+    return any(search(words.patterns["licence"], following) for words in in_order(language))
 
 
 def _level_near(
