@@ -166,11 +166,19 @@ def configure(url: str, key: str) -> None:
 
 
 def get_supabase_client() -> Client:
-    """A synchronous Supabase client for scripts and operators' one-liners; not for the event loop."""
+    """A synchronous Supabase client for scripts and operators' one-liners; not for the event loop.
+
+    Where nobody called `configure`, SUPABASE_URL and SUPABASE_KEY of the environment count. Raises SettingsError,
+    RuntimeError.
+    """
     if not _Credentials.url or not _Credentials.key:
-        raise RuntimeError(
-            "Supabase is not configured: set SUPABASE_URL and SUPABASE_KEY and call configure(url, key) first"
-        )
+        # The one exception to "only the wiring reads settings": a one-liner has no wiring (see the import contract).
+        from app.settings import load_settings  # noqa: PLC0415
+
+        settings = load_settings()
+        if not settings.supabase_url or settings.supabase_key is None:
+            raise RuntimeError("SUPABASE_URL and SUPABASE_KEY are not set")
+        configure(settings.supabase_url, settings.supabase_key.get_secret_value())
     return _client(_Credentials.url, _Credentials.key)
 
 
