@@ -28,10 +28,20 @@ def whole_answers(messages: list[InboundMessage], language: str) -> bool:
 
 def unasked(turn: TurnInput, noticed: list[Noticed] | None = None) -> str:
     """Why no model is asked what this turn says: a word for the decision log, or empty. `noticed`: by the rules."""
+    return _not_for_models(turn) or _understood(turn, noticed)
+
+
+def _not_for_models(turn: TurnInput) -> str:
     if turn["conversation"]["owner"] != "assistant":
         return "person_leads"
     if turn["conversation"]["opted_out"]:
         return "opted_out"
+    if turn_view.intake(turn).stage == "new" and not turn_view.consented(turn):
+        return "before_notice"  # the greeting is always the same; nobody's words go to a vendor before they read it
+    return ""
+
+
+def _understood(turn: TurnInput, noticed: list[Noticed] | None) -> str:
     messages = own_words(turn)
     if not messages:
         return "no_words"
@@ -40,6 +50,4 @@ def unasked(turn: TurnInput, noticed: list[Noticed] | None = None) -> str:
         noticed = in_messages(messages, language)
     if any(n.intent in DECISIVE for n in noticed):
         return "decisive_words"
-    if whole_answers(messages, language):
-        return "whole_answer"
-    return ""
+    return "whole_answer" if whole_answers(messages, language) else ""

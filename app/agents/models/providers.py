@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Literal
 
+import anthropic
+import openai
 from anthropic import AsyncAnthropic
 from openai import AsyncOpenAI
 from pydantic_ai.models import Model
@@ -15,6 +17,7 @@ Effort = Literal["low", "medium", "high"]
 # The SDKs obey `retry-after` before they give up; with another vendor waiting that time is wasted, and a turn's whole
 # time is shorter than most of them. Only the last vendor in line repeats a call, once.
 RETRIES_OF_LAST = 1
+CONNECT_SECONDS = 3.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,12 +39,13 @@ def open_vendors(
     *, anthropic_key: str, anthropic_url: str, openai_key: str, openai_url: str, seconds: float = 30.0
 ) -> Vendors:
     """Clients for the keys that are not empty. `seconds` bounds a single read; each call has its own total besides."""
-    claude = (
-        AsyncAnthropic(api_key=anthropic_key, base_url=anthropic_url, max_retries=0, timeout=seconds)
-        if anthropic_key
-        else None
-    )
-    gpt = AsyncOpenAI(api_key=openai_key, base_url=openai_url, max_retries=0, timeout=seconds) if openai_key else None
+    claude = gpt = None
+    if anthropic_key:
+        patience = anthropic.Timeout(seconds, connect=CONNECT_SECONDS)
+        claude = AsyncAnthropic(api_key=anthropic_key, base_url=anthropic_url, max_retries=0, timeout=patience)
+    if openai_key:
+        patience = openai.Timeout(seconds, connect=CONNECT_SECONDS)
+        gpt = AsyncOpenAI(api_key=openai_key, base_url=openai_url, max_retries=0, timeout=patience)
     return Vendors(claude=claude, gpt=gpt)
 
 
