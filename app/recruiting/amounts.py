@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-from babel.numbers import get_currency_name
+from babel.numbers import get_currency_name, get_currency_symbol
 
-from app.recruiting.lexicon import LANGUAGES
 from app.recruiting.text import fold
 
 _DATA = Path(__file__).with_name("guard_data") / "money.toml"
+LANGUAGES = ("en", "nl", "de", "pl", "es", "ro", "uk", "ar")  # whose currency names are read
 PERIODS = ("hour", "day", "week", "month", "year")
 _REACH = 32  # characters on either side of a figure in which its period is looked for
 _PLURALS = (1, 2, 5, 100)  # one count of each plural category of our languages
@@ -87,6 +87,7 @@ def _currencies() -> tuple[re.Pattern[str], Mapping[str, str]]:
     names: dict[str, str] = {}
     for code, informal in _data()["currencies"].items():
         for language in LANGUAGES:
+            names[_unaccented(get_currency_symbol(code, locale=language))] = code
             for count in _PLURALS:
                 names[_unaccented(get_currency_name(code, count=count, locale=language))] = code
         names |= {_unaccented(name): code for name in informal}

@@ -1,0 +1,50 @@
+"""What the product itself says passes its own guard, word for word, without any exemption."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from app.recruiting import language_names
+from app.recruiting.guard import GuardContext, Rule, check
+from app.recruiting.languages import build_detector
+from app.recruiting.lexicon import LANGUAGES
+from app.recruiting.messages import Reply
+from app.recruiting.phrases import Company, Phrasebook, phrases
+
+COMPANY = Company("Werkpunt", "https://werkpunt.example/privacy", "https://werkpunt.example/apply")
+
+
+def sentences(code: str) -> Iterator[tuple[str, str]]:
+    """Every sentence with plausible values in its placeholders."""
+    words, book = phrases(code), Phrasebook(COMPANY)
+    items = "\n".join(
+        [
+            f"{words.labels['name']}: Anna Jansen",
+            f"{words.labels['city']}: Utrecht",
+            f"{words.labels['licences']}: B, CE",
+        ]
+    )
+    for key in words.texts:
+        spoken = language_names.display("de", code)
+        yield key, book.text(code, key, items=items, name="Anna Jansen", language=spoken)
+
+
+@pytest.mark.parametrize("code", LANGUAGES)
+def test_every_sentence_of_ours_passes(code: str) -> None:
+    context = GuardContext(
+        language=code,
+        detect=build_detector().guess,
+        links=[COMPANY.privacy_url, COMPANY.alternative],
+        names=[COMPANY.name, "Anna Jansen", "Utrecht"],
+    )
+    blocked = {key: found for key, text in sentences(code) if (found := check(Reply(text=text), context))}
+    assert not blocked
+
+
+@pytest.mark.parametrize("code", LANGUAGES)
+def test_every_title_and_row_of_ours_passes(code: str) -> None:
+    context = GuardContext(language=code, detect=build_detector().guess)
+    words = phrases(code)
+    titles = [*words.titles.values(), *(text for row in words.rows.values() for text in row)]
+    blocked = {t: v for t in titles if (v := [x for x in check(Reply(text=t), context) if x.rule is not Rule.LANGUAGE])}
+    assert not blocked
