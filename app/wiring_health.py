@@ -56,6 +56,7 @@ class Watched:
 def probes(parts: Watched) -> list[Probe]:
     """Every component of `/health/detailed`; Redis, record and checkpoints decide about readiness."""
     return [
+        _doors(parts.settings),
         redis_probe(parts.redis),
         record_probe(lambda: parts.record().schema_version(), expected_version()),
         checkpoint_probe(parts.round_trip),
@@ -66,6 +67,22 @@ def probes(parts: Watched) -> list[Probe]:
         _mailbox(parts.mailbox),
         _outbox(parts.record),
     ]
+
+
+def _doors(settings: Settings) -> Probe:
+    """A door whose secret is unset is closed, so that messages would be refused: not ready."""
+    secrets = {
+        "DIALOG360_WEBHOOK_SECRET": settings.dialog360_webhook_secret,
+        "CHATWOOT_WEBHOOK_SECRET": settings.chatwoot_webhook_secret,
+    }
+    closed = [name for name, value in secrets.items() if value is None]
+
+    async def check() -> ProbeResult:
+        if closed:
+            return ProbeResult(Status.FAIL, f"webhooks are refused: {', '.join(closed)} is not set")
+        return ProbeResult(Status.PASS)
+
+    return Probe("doors", check, critical=True, timeout_s=1.0, every_s=60.0)
 
 
 def _models(parts: Watched) -> list[Probe]:

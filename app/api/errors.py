@@ -20,7 +20,7 @@ _KINDS = {
 
 
 def _answer(request: Request, status: int, kind: str, detail: str) -> Response:
-    body = problem(status, kind, detail, request.scope.get("request_id", ""))
+    body = problem(status, kind, detail, request.scope.get("state", {}).get("request_id", ""))
     return Response(body, status, media_type="application/problem+json")
 
 

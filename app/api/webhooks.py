@@ -186,7 +186,7 @@ async def _read(scope: Scope, receive: Receive) -> bytes:
 
 async def _answer(scope: Scope, send: Send, answer: Answer) -> None:
     if answer.status >= 400:
-        body = problem(answer.status, answer.kind, answer.detail, scope.get("request_id", ""))
+        body = problem(answer.status, answer.kind, answer.detail, scope.get("state", {}).get("request_id", ""))
         kind = b"application/problem+json"
     else:
         body, kind = answer.body, b"text/plain; charset=utf-8"
