@@ -96,6 +96,11 @@ class Draft:
         return not self.at.said and not self.decision.lines and bool(self.at.unread)
 
     @property
+    def returning(self) -> bool:
+        """The conversation is taken up again in this turn: nobody remembers the open question."""
+        return any(line.key in {"resumed", "returned"} for line in self.decision.lines)
+
+    @property
     def moves_on(self) -> bool:
         """Some message is more than a side question or remark."""
         remarks = {Intent.BOT, Intent.ABOUT_ME, Intent.QUESTION, Intent.SENSITIVE}

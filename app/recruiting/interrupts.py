@@ -138,8 +138,9 @@ def _settle_conflicts(found: dict[Intent, str], text: Text, language: str) -> No
         found.pop(Intent.CHANGE, None)
     if Intent.DELETE in found or Intent.STOP in found:
         found.pop(Intent.HUMAN, None)
-    if Intent.HUMAN in found and Intent.BOT in found and not text.asks:
-        del found[Intent.BOT]  # "I want a human, not a bot"
+    if Intent.HUMAN in found and Intent.BOT in found:
+        # "I want a human, not a bot" wishes; "are you a real person?" wonders.
+        del found[Intent.HUMAN if text.asks and len(text.clauses) == 1 else Intent.BOT]
 
 
 def in_messages(messages: Iterable[InboundMessage], language: str) -> list[Noticed]:

@@ -10,7 +10,7 @@ from babel.languages import get_official_languages
 from lingua import Language, LanguageDetector, LanguageDetectorBuilder
 
 from app.recruiting.language_names import mentioned
-from app.recruiting.lexicon import LANGUAGES, lexicon
+from app.recruiting.lexicon import INTERRUPTS, LANGUAGES, lexicon
 from app.recruiting.patterns import search
 from app.recruiting.text import Text, read
 
@@ -120,11 +120,23 @@ def _convinces(guess: Guess) -> bool:
     return guess.words >= SWITCH_WORDS and guess.known >= 2
 
 
+def _asked_in(text: Text) -> str:
+    """The one language in which the message makes a request that we know ("ștergeți datele mele"); empty if none."""
+    matching = [
+        code
+        for code in LANGUAGES
+        if any(search(lexicon(code).patterns[name], clause.folded) for name in INTERRUPTS for clause in text.clauses)
+    ]
+    return matching[0] if len(matching) == 1 else ""
+
+
 def _first(prose: str, guess: Guess, country: str) -> str:
-    words = [word.folded for word in read(prose).words]
-    if guess.language and guess.confidence >= SWITCH_CONFIDENCE and (guess.known >= 1 or guess.words >= SWITCH_WORDS):
+    text = read(prose)
+    sure = guess.language != "" and guess.confidence >= SWITCH_CONFIDENCE
+    if sure and (guess.known >= 1 or guess.language in {"uk", "ar"}):
         return guess.language
-    return _greeted(words) or language_of_country(country)
+    told = _greeted([word.folded for word in text.words]) or _asked_in(text)
+    return told or (guess.language if sure and guess.words >= SWITCH_WORDS else language_of_country(country))
 
 
 def follow(current: str, texts: Iterable[str], detector: Detector, *, country: str = "", asked: str = "") -> str:

@@ -5,7 +5,7 @@ from app.recruiting.draft import Draft
 from app.recruiting.intake import Decision, Situation
 from app.recruiting.interrupts import Intent
 from app.recruiting.profile import fields_of
-from app.recruiting.stages import resume, run_stage
+from app.recruiting.stages import WORTH_WRITING, resume, run_stage
 
 VERSION = "intake-1"
 PAUSE = 24 * 3600.0  # seconds after which the conversation is taken up with a line of recap
@@ -34,8 +34,9 @@ def decide(situation: Situation) -> Decision:
     for intent, urgency, text in HANDOFFS:
         if situation.has(intent):
             return draft.hand_over(intent.value, urgency, text)
-    if not (situation.said or situation.unread or situation.revoked):
-        return draft.decision
+    lost = any(fact.message_id in situation.revoked for fact in situation.facts)
+    if not (situation.said or situation.unread or lost):
+        return draft.decision  # a reaction, or a deleted message that no fact rests on
     _remarks(draft)
     run_stage(draft)
     return draft.decision
@@ -99,14 +100,8 @@ def _side_question(draft: Draft) -> bool:
 
 def _cannot_read(draft: Draft, kind_: str) -> None:
     """Voice and documents are worth a request each time; stickers and the like are explained once."""
-    if kind_ in {"voice", "audio", "document", "image"}:
+    if kind_ in WORTH_WRITING:
         draft.say("please_write")
     elif "unsupported" not in draft.intake.told:
         draft.intake.told.append("unsupported")
         draft.say("unsupported")
-
-
-def _silent_kinds_only(draft: Draft) -> bool:
-    """Only things that were explained before: a second sticker gets no second sermon."""
-    at = draft.at
-    return not at.said and not draft.decision.lines and bool(at.unread)

@@ -9,6 +9,8 @@ from app.recruiting.interrupts import Intent, Noticed
 from app.recruiting.profile import LANGUAGE_LEVELS_ASKED, LEVELS, Fact, Field, fields_of, kind, part
 
 CLARIFICATIONS = 2  # failed ones of one question before a person helps (product, handoff triggers)
+WORTH_WRITING = frozenset({"voice", "audio", "document", "image"})  # kinds that hold an answer
+SMALL_TALK = (Intent.THANKS, Intent.GREETING, Intent.START)
 GREETING_WORDS = 3  # longer first messages hold something that waits for consent
 QUIET_REMARK = 3600.0  # seconds before "you are all set" is said again
 CHOICES: dict[str, str] = {Field.AVAILABILITY: "availability", Field.LICENCES: "licences"}
@@ -151,7 +153,10 @@ def _unanswered(draft: Draft, asked: Asked) -> None:
             attempts=asked.attempts,
             probed=True,
         )
-    elif (not draft.moves_on and not at.unread) or at.has(Intent.THANKS, Intent.GREETING, Intent.START):
+    elif at.unread and not at.said and asked.attempts < CLARIFICATIONS:
+        # A voice message may hold the answer and counts; after a sticker the question simply stands.
+        _repeat(draft, asked, failed=bool(WORTH_WRITING & set(at.unread)))
+    elif (not draft.moves_on and not at.unread) or draft.returning or at.has(*SMALL_TALK):
         _repeat(draft, asked)
     elif asked.attempts >= CLARIFICATIONS:
         _misunderstood(draft)
@@ -175,12 +180,13 @@ def _level_params(field: str) -> dict[str, str]:
     return {"language_code": part(field)} if field.startswith("level.") else {}
 
 
-def _repeat(draft: Draft, asked: Asked) -> None:
+def _repeat(draft: Draft, asked: Asked, *, failed: bool = False) -> None:
+    """The same question again; `failed` counts an attempt."""
     draft.ask(
         "ask_level" if asked.field.startswith("level.") else f"ask_{asked.field}",
         asked.field,
         choices=_choices(asked.field),
-        attempts=asked.attempts,
+        attempts=asked.attempts + failed,
         probed=asked.probed,
         params=_level_params(asked.field),
     )

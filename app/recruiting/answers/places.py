@@ -6,7 +6,7 @@ import re
 from babel import Locale
 
 from app.recruiting.answers.countries import STEM, country_names, country_stems
-from app.recruiting.clauses import everyday, lead_in, rest_of, up_to_stop_word
+from app.recruiting.clauses import everyday, everyday_words, lead_in, rest_of, up_to_stop_word
 from app.recruiting.lexicon import LANGUAGES
 from app.recruiting.profile import Field
 from app.recruiting.said import Found, Said
@@ -14,6 +14,7 @@ from app.recruiting.text import Text, Word, fold
 
 _MAX_WORDS = 5
 _NOT_A_PLACE = re.compile(r"[@/\\<>{}\[\]#$%^*_=+|~]")
+_ARTICLES = frozenset({"den", "de", "het", "the", "la", "el", "las", "los", "le", "san"})
 _COORDINATE_DIGITS = 2  # about a kilometre: enough for travel time, no home address
 
 
@@ -67,6 +68,11 @@ def volunteered(text: Text, language: str) -> Found | None:
     return None
 
 
+def _begins_a_sentence(words: tuple[Word, ...]) -> bool:
+    """Tells "I am back" from "Den Haag": towns begin with an article at most."""
+    return everyday(words) or (words[0].folded in everyday_words() and words[0].folded not in _ARTICLES)
+
+
 def answered(text: Text, language: str) -> Found | None:
     """The answer to "where do you live": with or without "I live in"."""
     if found := volunteered(text, language):
@@ -74,7 +80,7 @@ def answered(text: Text, language: str) -> Found | None:
     for clause in text.clauses:
         cut = rest_of(clause, "city_weak", language) or rest_of(clause, "city_lead", language)
         words = cut[0] if cut else lead_in(clause, "greeting", language)
-        if words and not everyday(words) and (found := _found(words, clause.source, 0.9)):
+        if words and not _begins_a_sentence(words) and (found := _found(words, clause.source, 0.9)):
             return found
     return None
 

@@ -13,6 +13,7 @@ from app.recruiting.said import READABLE, Found, Said, as_fact
 from app.recruiting.text import Text, read
 
 CHOICE_PREFIX = "v1:intake:"
+_UNSURE_WORDS = 2  # an answer said as a question: "Utrecht?"
 
 
 class Reading(msgspec.Struct, kw_only=True):
@@ -102,6 +103,12 @@ def _vague(said: Said, asked: str, language: str) -> bool:
     return any(says(clause, section, language) for clause in text.clauses for section in sections)
 
 
+def _wonders(said: Said, asked: str) -> bool:
+    """A real question answers no open one; "Utrecht?" and dates with a question mark may."""
+    text = read(said.text)
+    return text.asks and asked in {Field.NAME, Field.ROLE, Field.CITY} and len(text.words) > _UNSURE_WORDS
+
+
 def _small_talk(said: Said, language: str) -> bool:
     """Greetings, thanks, yes and no answer no open question."""
     whole = read(said.text).whole
@@ -129,7 +136,7 @@ def read_turn(
         for said in messages:
             if said.choice_id.startswith(CHOICE_PREFIX) or said.message_id in passed or not said.text.strip():
                 continue
-            if asked != Field.LICENCES and _small_talk(said, language):
+            if _wonders(said, asked) or (asked != Field.LICENCES and _small_talk(said, language)):
                 continue
             found = answered(said, asked, language, zone)
             if found:
