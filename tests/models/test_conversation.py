@@ -87,6 +87,19 @@ async def test_taps_get_the_phrase_files_without_waiting_for_a_model(llm: Llm) -
     assert llm.calls() == 0
 
 
+async def test_a_short_answer_is_followed_by_the_next_question_at_once(llm: Llm) -> None:
+    phrased = await say(llm, decided(), "Anna Jansen")
+    assert spoken(phrased) == template(decided())
+    assert phrased["decision"]["unasked"] == "short_answer"
+    assert llm.calls() == 0
+
+
+async def test_a_short_word_that_was_not_understood_is_taken_up_by_the_model(llm: Llm) -> None:
+    llm.script.says("conversation", words("Sorry, I did not get that. In which town do you live?"))
+    again = decided(question=Question(line=Line(key="again_city")))
+    assert (await say(llm, again, "nope lol"))["tier"] == "claude"
+
+
 BAD = {
     "length": "x" * 301,
     "question": "In which town do you live? And how old are you?",

@@ -24,6 +24,7 @@ from app.recruiting.said import heard
 from app.telemetry.metrics import GUARD_BLOCKS, LLM_FALLBACKS
 
 _RECENT_LINES = 6
+_SHORT_WORDS = 3  # an answer of so few words leaves nothing to take up
 _TRIES = 2  # the second one is told which rules the first one broke
 _EXAMPLES = "## Examples"
 
@@ -80,8 +81,8 @@ class ModelConversation:
         pieces = pieces_of(decision, self._phrasebook, language)
         free = [piece for piece in pieces if piece.free]
         base = await self._guided.phrase(turn, language, decision)
-        if not free or not own_words(turn):
-            return _with(base, {"unasked": "nothing_free" if not free else "no_words"})
+        if reason := _unasked(turn, free):
+            return _with(base, {"unasked": reason})
         thought, words, broken = await self._worded(turn, language, free)
         if words is None:
             return _with(base, thought.log | ({"broken": broken} if broken else {}))
@@ -162,6 +163,17 @@ class ModelConversation:
             return [Reply(text="\n\n".join(texts)[:TEXT])]
         choices = self._phrasebook.choices(language, decision.question.choices)
         return compose(texts, choices, phrases(language).titles["choose"])
+
+
+def _unasked(turn: TurnInput, free: list[Piece]) -> str:
+    """Why the phrase files' words are good enough: nobody waits seconds for another way to ask the next question."""
+    if not free:
+        return "nothing_free"
+    words = sum(len(message.text.split()) for message in own_words(turn))
+    if not words:
+        return "no_words"
+    onwards = all(piece.key.startswith("ask_") or piece.key == "thank_name" for piece in free)
+    return "short_answer" if onwards and words <= _SHORT_WORDS else ""
 
 
 def _with(base: Phrased, log: Json) -> Phrased:
