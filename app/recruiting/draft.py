@@ -4,6 +4,8 @@ import uuid
 
 import msgspec
 
+from app.recruiting.consent import Consent, Purpose, text_version
+from app.recruiting.consent import granted as is_granted
 from app.recruiting.intake import Asked, Decision, Handoff, Line, Question, Situation
 from app.recruiting.interrupts import Intent
 from app.recruiting.profile import LEVELS, NO_LICENCE, Fact, Field, kind, merge, part
@@ -73,6 +75,27 @@ class Draft:
         self.decision.facts += new
         self.decision.profile = merge(self.decision.profile, new)
         return new
+
+    def record_consent(self, *, granted: bool, message_id: str) -> None:
+        """A word on the intake's purpose, tied to the text of the turn's language and the message that gave it."""
+        choice = next((said.choice_id for said in self.at.said if said.message_id == message_id), "")
+        self.decision.consents.append(
+            Consent(
+                purpose=Purpose.INTAKE.value,
+                granted=granted,
+                text_version=text_version(self.at.consent_text),
+                language=self.at.language,
+                message_id=message_id,
+                method=f"button:{choice}" if choice else "text",
+            )
+        )
+
+    def opt_out(self) -> None:
+        """STOP: no more messages, and the consent whose text names this word is withdrawn."""
+        self.decision.opted_out = True
+        stop = self.at.noticed_in(Intent.STOP)
+        if stop is not None and is_granted(self.at.consents, Purpose.INTAKE):
+            self.record_consent(granted=False, message_id=stop.message_id)
 
     def confirm(self) -> None:
         """The candidate agreed to the read-back: every fact stands again, confirmed, in the place of the old row."""

@@ -29,7 +29,7 @@ def decide(situation: Situation) -> Decision:
         return _after_stop(draft)
     if situation.has(Intent.STOP):
         draft.say("stopped")
-        draft.decision.opted_out = True
+        draft.opt_out()
         return draft.decision
     for intent, urgency, text in HANDOFFS:
         if situation.has(intent):
@@ -45,8 +45,9 @@ def decide(situation: Situation) -> Decision:
 def _beside_a_person(draft: Draft) -> Decision:
     """A person leads: the assistant says nothing, but STOP counts and certain facts are kept."""
     if draft.at.has(Intent.STOP):
-        draft.decision.opted_out = True
-    elif draft.at.has(Intent.START) and draft.at.opted_out:
+        draft.opt_out()
+        return draft.decision
+    if draft.at.has(Intent.START) and draft.at.opted_out:
         draft.decision.opted_out = False
     if granted(draft.at.consents, Purpose.INTAKE):
         draft.keep(draft.at.found)

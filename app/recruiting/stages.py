@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from app.recruiting.consent import Consent, Purpose, granted, text_version
+from app.recruiting.consent import Purpose, granted
 from app.recruiting.draft import Draft
 from app.recruiting.intake import Asked
 from app.recruiting.interrupts import Intent, Noticed
@@ -53,7 +53,7 @@ def _consent(draft: Draft) -> None:
     if at.has(Intent.NO):
         _decline(draft, at.noticed_in(Intent.NO))
     elif (yes := at.noticed_in(Intent.YES)) is not None:
-        _record_consent(draft, granted_=True, message_id=yes.message_id)
+        draft.record_consent(granted=True, message_id=yes.message_id)
         intake.stage = "profile"
         draft.decision.remarks.append("Consent to the intake over WhatsApp was given.")
         if new := draft.keep(at.found):
@@ -67,23 +67,9 @@ def _consent(draft: Draft) -> None:
         draft.ask("consent_unclear", "consent", choices="consent", attempts=intake.asked.attempts + 1)
 
 
-def _record_consent(draft: Draft, *, granted_: bool, message_id: str) -> None:
-    choice = next((said.choice_id for said in draft.at.said if said.message_id == message_id), "")
-    draft.decision.consents.append(
-        Consent(
-            purpose=Purpose.INTAKE.value,
-            granted=granted_,
-            text_version=text_version(draft.at.consent_text),
-            language=draft.at.language,
-            message_id=message_id,
-            method=f"button:{choice}" if choice else "text",
-        )
-    )
-
-
 def _decline(draft: Draft, refusal: Noticed | None) -> None:
     if refusal is not None:
-        _record_consent(draft, granted_=False, message_id=refusal.message_id)
+        draft.record_consent(granted=False, message_id=refusal.message_id)
         draft.decision.remarks.append("Consent to the intake over WhatsApp was refused.")
     draft.intake.stage = "declined"
     draft.intake.asked = None
@@ -299,14 +285,16 @@ def _done(draft: Draft) -> None:
 
 
 def resume(draft: Draft) -> None:
-    """Take up the open question again after START."""
-    asked = draft.intake.asked
-    if draft.intake.stage in {"new", "open", "consent", "declined"} and not granted(draft.at.consents, Purpose.INTAKE):
-        draft.intake.stage = "open"
-        draft.ask("open", "open", choices="open")
+    """Take up the intake after START. STOP withdrew the consent, so it is asked for again."""
+    asked, stage = draft.intake.asked, draft.intake.stage
+    if not granted(draft.at.consents, Purpose.INTAKE):
+        key = "open" if stage in {"new", "open"} else "consent"
+        draft.intake.stage = key
+        draft.ask(key, key, choices=key)
+    elif stage == "done":
+        draft.say("done_already")
     elif asked is None or asked.field in {"review", "change", "open", "consent"}:
-        if draft.intake.stage != "done":
-            _next(draft)
+        _next(draft)
     else:
         _repeat(draft, asked)
 

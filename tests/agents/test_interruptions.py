@@ -386,3 +386,16 @@ async def test_facts_that_nobody_said_are_rejected_and_counted(talk: Start) -> N
     state = await conversation.graph.ainvoke(turn, context=context)
     assert state["proposal"]["rejected_facts"] == 2
     assert [fact["field"] for fact in state["proposal"]["facts"]] == ["name"]
+
+
+async def test_stop_withdraws_consent_and_start_asks_for_it_again(talk: Start) -> None:
+    conversation = talk()
+    await play(conversation, (*OPENING, "Anna Smith", "truck driver", "STOP"))
+    assert [consent["granted"] for consent in conversation.consents] == [True, False]
+    await conversation.say("start")
+    assert key_said(conversation, "started")
+    assert conversation.intake["stage"] == "consent"
+    await conversation.say(conversation.tap("consent:yes"))
+    assert conversation.intake["asked"]["field"] == "city"
+    assert conversation.profile.name == "Anna Smith"
+    assert [consent["granted"] for consent in conversation.consents] == [True, False, True]
