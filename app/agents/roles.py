@@ -1,6 +1,5 @@
 """The four agents as the graph sees them, and what each is given. A tier implements all four."""
 
-from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 from zoneinfo import ZoneInfo
@@ -8,8 +7,6 @@ from zoneinfo import ZoneInfo
 from app.agents.state import CrmUpdate, Extracted, Phrased, Routing, TurnInput
 from app.recruiting.intake import Decision
 from app.recruiting.phrases import Phrasebook
-
-Embed = Callable[[Sequence[str]], Awaitable[list[list[float]]]]
 
 
 class Router(Protocol):

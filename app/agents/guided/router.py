@@ -3,19 +3,22 @@
 import msgspec
 
 from app.agents import turn_view
+from app.agents.guided.paraphrases import Paraphrases
 from app.agents.state import Routing, TurnInput
 from app.recruiting import interrupts, languages
+from app.recruiting.interrupts import Noticed
 from app.recruiting.languages import Detector
-from app.recruiting.messages import Kind
+from app.recruiting.messages import InboundMessage, Kind
 
 TIER = "guided"
 
 
 class GuidedRouter:
-    """Reads a turn with word lists; certain or silent."""
+    """Reads a turn with word lists, and with embeddings where they are given; certain or silent."""
 
-    def __init__(self, detector: Detector) -> None:
+    def __init__(self, detector: Detector, paraphrases: Paraphrases | None = None) -> None:
         self._detector = detector
+        self._paraphrases = paraphrases
 
     async def route(self, turn: TurnInput) -> Routing:
         """Intents and language of a turn."""
@@ -31,4 +34,17 @@ class GuidedRouter:
             asked=asked.field if asked else "",
         )
         noticed = interrupts.in_messages(messages, language)
+        if not noticed and self._paraphrases is not None:
+            noticed = await self._meant(messages, self._paraphrases)
         return Routing(language=language, noticed=msgspec.to_builtins(noticed), tier=TIER, decision={})
+
+    @staticmethod
+    async def _meant(messages: list[InboundMessage], paraphrases: Paraphrases) -> list[Noticed]:
+        """Requests in unforeseen words; asked only when the word lists heard nothing at all."""
+        found = []
+        for message in messages:
+            if message.kind is not Kind.CHOICE and message.text:
+                intent = await paraphrases.intent_of(message.text)
+                if intent is not None:
+                    found.append(Noticed(intent=intent, message_id=message.message_id, quote=message.text))
+        return found

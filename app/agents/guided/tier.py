@@ -5,18 +5,22 @@ from zoneinfo import ZoneInfo
 from app.agents.guided.conversation import GuidedConversation
 from app.agents.guided.crm import GuidedCrm
 from app.agents.guided.extraction import GuidedExtraction
+from app.agents.guided.paraphrases import E5, Embed, Nearness, Paraphrases
 from app.agents.guided.router import GuidedRouter
 from app.agents.roles import AgentContext
 from app.recruiting.languages import build_detector
 from app.recruiting.phrases import Company, Phrasebook
 
 
-def guided_context(company: Company) -> AgentContext:
-    """A context in which every agent is the guided one. Raises ZoneInfoNotFoundError for an unknown time zone."""
+def guided_context(company: Company, embed: Embed | None = None, nearness: Nearness = E5) -> AgentContext:
+    """A context in which every agent is the guided one; without `embed`, word lists alone route.
+
+    Raises ZoneInfoNotFoundError for an unknown time zone.
+    """
     zone = ZoneInfo(company.timezone)
     phrasebook = Phrasebook(company)
     return AgentContext(
-        router=GuidedRouter(build_detector()),
+        router=GuidedRouter(build_detector(), Paraphrases(embed, nearness) if embed else None),
         extraction=GuidedExtraction(zone),
         conversation=GuidedConversation(phrasebook),
         crm=GuidedCrm(),
