@@ -26,6 +26,7 @@ from app.channels.chatwoot import Chatwoot
 from app.channels.whatsapp import WhatsApp
 from app.database.outbox import Channel
 from app.database.record import Record, open_record
+from app.engine.apology import Apologies
 from app.engine.composing import Worker as Claimer
 from app.engine.delivery import Delivery
 from app.engine.lanes import ChatwootLane, WhatsAppLane
@@ -44,7 +45,7 @@ from app.telemetry.sentry import capture, setup_sentry
 from app.telemetry.sentry import flush as flush_errors
 from app.telemetry.vendor_calls import VendorClient
 from app.wiring_health import Watched, probes
-from app.wiring_minds import agents_of, understanding_of, vendors_of
+from app.wiring_minds import agents_of, apology_of, understanding_of, vendors_of
 
 log = get_logger()
 DOCKET_NAME = "desk"
@@ -296,6 +297,7 @@ class Desk:
             self.mailbox,
             Turns(self.mailbox, record.conversations, understanding, self.thinker, delivery, claimer),
             Reports(record.statuses, record.quarantine),
+            Apologies(record.conversations, delivery, claimer, apology_of(settings)),
             delivery,
             record.outbox,
             whatsapp,

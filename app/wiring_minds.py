@@ -16,7 +16,7 @@ from app.engine.understanding import Understanding
 from app.recruiting.guard import GuardContext, check
 from app.recruiting.languages import Detector, build_detector
 from app.recruiting.messages import Reply
-from app.recruiting.phrases import Company
+from app.recruiting.phrases import Company, Phrasebook
 from app.settings import Settings
 from app.settings_values import text_of
 
@@ -69,6 +69,12 @@ def guard_of(company: Company, detector: Detector) -> Callable[[str, str], Seque
         return sorted({violation.rule.value for violation in check(Reply(text=text), context)})
 
     return guard
+
+
+def apology_of(settings: Settings) -> Callable[[str], str]:
+    """The fixed sentence for a technical failure, by language."""
+    phrasebook = Phrasebook(company_of(settings))
+    return lambda language: phrasebook.text(language, "technical")
 
 
 def agents_of(settings: Settings, vendors: Vendors, redis: Redis) -> AgentContext:

@@ -10,8 +10,9 @@ from redis.exceptions import RedisError
 
 from app.channels.errors import SendError
 from app.channels.whatsapp import WhatsApp
-from app.database.errors import RecordUnavailable
+from app.database.errors import RecordError, RecordUnavailable
 from app.database.outbox import Channel, Outbox
+from app.engine.apology import Apologies
 from app.engine.delivery import Delivery
 from app.engine.reports import Reports, is_report
 from app.engine.settling import Pace, wait_seconds
@@ -38,6 +39,7 @@ class Engine:
         mailbox: Mailbox,
         turns: Turns,
         reports: Reports,
+        apologies: Apologies,
         delivery: Delivery,
         outbox: Outbox,
         whatsapp: WhatsApp,
@@ -48,6 +50,7 @@ class Engine:
         self._mailbox = mailbox
         self._turns = turns
         self._reports = reports
+        self._apologies = apologies
         self._delivery = delivery
         self._outbox = outbox
         self._whatsapp = whatsapp
@@ -103,6 +106,7 @@ class Engine:
         if taken.parked:
             DEAD_LETTERS_MADE("turn").inc()
             log.error("mailbox.parked", count=taken.parked)
+            await self._apologise(address, taken.parked)
         if taken.busy_seconds:
             # The holder wakes what is left; this one is for the case that it dies.
             step = f"busy:{int(time.time())}"
@@ -125,6 +129,15 @@ class Engine:
         else:
             if next_epoch:
                 await self._wakeups.wake(address, next_epoch, step=f"next:{taken.lease.fence}")
+
+    async def _apologise(self, address: str, parked: int) -> None:
+        if is_report(address):
+            return
+        try:
+            await self._apologies.give(address, parked, now=time.time())
+        except (RecordError, RedisError, OSError) as error:
+            # The dead letter stays, counted and alarmed.
+            log.warning("apology.unsent", error_type=type(error).__name__)
 
     async def _work(self, lease: Lease) -> int:
         if is_report(lease.address):

@@ -73,6 +73,7 @@ def _input(opened: OpenTurn, fold: Fold, *, turn_no: int, attempt: int, now: flo
             opted_out=opened.opted_out,
             transcript=known["transcript"],
             window_expires_at=known["window_expires_at"],
+            candidate_id=opened.candidate_id,
         ),
         inbound=[msgspec.to_builtins(message) for message in fold.inbound],
         notes=[],

@@ -3,6 +3,7 @@
 import msgspec
 
 from app.recruiting.messages import InboundMessage, Kind, Location
+from app.recruiting.places import place_words
 from app.recruiting.profile import Fact
 
 # Kinds whose text is the candidate's own words; voice and documents count once something has turned them into text.
@@ -51,7 +52,7 @@ def heard(message: InboundMessage) -> Said:
 
 def place_text(location: Location) -> str:
     """The words of a shared place; the transcript stores the same, so that quotes are found in it."""
-    return ", ".join(part for part in (location.name, location.address) if part)
+    return place_words(location)
 
 
 def as_fact(found: Found, said: Said) -> Fact:
