@@ -22,6 +22,7 @@ from app.engine.ownership import Ownership
 from app.engine.rendering import inbound_text, reply_text
 from app.recruiting.events import RecruiterSaid
 from app.recruiting.messages import Reply
+from app.recruiting.said import heard
 
 # Chatwoot's status for an owner: pending = bot, open = human.
 STATUS_OF_OWNER = {Owner.ASSISTANT: "pending", Owner.HUMAN: "open", Owner.NOBODY: "resolved"}
@@ -70,7 +71,7 @@ class Composer:
                     message_id=message.message_id,
                     author="candidate",
                     kind=message.kind,
-                    text=message.text,
+                    text=heard(message).text,  # of a pin its place, so that quotes are found in the transcript
                     choice_id=message.choice_id,
                     payload=msgspec.to_builtins(message),
                     sent_at=message.sent_at,
