@@ -16,6 +16,7 @@ class Sample:
     cpu_us: float
     per_second: float
     p50_ms: float
+    p95_ms: float
     p99_ms: float
     failed: int
 
@@ -56,6 +57,7 @@ async def load(port: int, pid: int, requests: Callable[[], bytes], *, connection
         cpu_us=cpu / sent * 1e6,
         per_second=sent / seconds,
         p50_ms=statistics.median(latencies),
+        p95_ms=latencies[int(len(latencies) * 0.95)],
         p99_ms=latencies[int(len(latencies) * 0.99)],
         failed=len(failures),
     )
@@ -71,6 +73,7 @@ def median(samples: list[Sample]) -> Sample:
         cpu_us=middle("cpu_us"),
         per_second=middle("per_second"),
         p50_ms=middle("p50_ms"),
+        p95_ms=middle("p95_ms"),
         p99_ms=middle("p99_ms"),
         failed=sum(each.failed for each in samples),
     )
