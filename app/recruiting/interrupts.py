@@ -5,7 +5,7 @@ from enum import StrEnum
 
 import msgspec
 
-from app.recruiting.clauses import negated_before
+from app.recruiting.clauses import negated_before, says
 from app.recruiting.lexicon import in_order, lexicon
 from app.recruiting.messages import InboundMessage, Kind
 from app.recruiting.patterns import captured, search
@@ -48,6 +48,7 @@ class Noticed(msgspec.Struct, frozen=True, kw_only=True):
 _NEGATABLE = {Intent.STOP, Intent.DELETE, Intent.HUMAN, Intent.START}
 _REACH = 2  # words before the match in which a negation turns it round
 ADULT = 18
+_LONGEST_YES = 6  # words
 _PLAUSIBLE_MINOR = 10  # "I'm 5" is a count, not an age
 _ANYWHERE = (
     Intent.STOP, Intent.HUMAN, Intent.DELETE, Intent.ABOUT_ME, Intent.BOT, Intent.DANGER, Intent.COMPLAINT,
@@ -98,10 +99,18 @@ def _whole(text: Text, intent: Intent, language: str) -> bool:
     return any(search(words.patterns[intent], text.whole.folded) for words in in_order(language))
 
 
+def _agrees(text: Text, language: str) -> bool:
+    """Nothing but words of agreement, in any order: "ja klopt helemaal", "yes yes ok fine"."""
+    alone, beside = lexicon(language).agreeing
+    words = {word.folded for word in text.words}
+    return bool(words & alone) and words <= beside and len(text.words) <= _LONGEST_YES
+
+
 def _first_clause(text: Text, intent: Intent, language: str) -> bool:
-    """`Yes, that is fine`: the answer stands alone before the first comma."""
-    own = lexicon(language).patterns[intent] if text.clauses else None
-    return own is not None and search(own, text.clauses[0].folded) is not None
+    """`Yes, that is fine`: the answer stands alone before the first comma, and nothing after it takes it back."""
+    if not text.clauses or not search(lexicon(language).patterns[intent], text.clauses[0].folded):
+        return False
+    return intent is not Intent.YES or not any(says(clause, "negation", language) for clause in text.clauses[1:])
 
 
 def in_text(original: str, language: str) -> list[tuple[Intent, str]]:
@@ -118,6 +127,8 @@ def in_text(original: str, language: str) -> list[tuple[Intent, str]]:
     for intent in _WHOLE:
         if _whole(text, intent, language):
             found[intent] = original.strip()
+    if _agrees(text, language):
+        found[Intent.YES] = original.strip()
     if not {Intent.YES, Intent.NO} & found.keys():
         found |= {i: original.strip() for i in (Intent.YES, Intent.NO) if _first_clause(text, i, language)}
     _settle_conflicts(found, text, language)

@@ -32,7 +32,7 @@ def _spellings(name: str, locale: str) -> str:
     folded = " ".join(fold(part) for part in name.split())
     if locale == "ar":
         stem = folded.removeprefix("ال").removesuffix("ه")
-        return rf"(?:[وبلف]{{0,2}}ال|لل)?{re.escape(stem)}ه?"
+        return rf"(?:[وبلف]{{0,2}}(?:ال)?|لل){re.escape(stem)}ه?"
     if locale in _ENDINGS:
         last, endings = _ENDINGS[locale]
         if folded.endswith(last) and len(folded) > 5:

@@ -42,11 +42,24 @@ class Lexicon:
     stop_words: frozenset[str]
     common: frozenset[str]
     hello: frozenset[str]
+    agreeing: tuple[frozenset[str], frozenset[str]]  # words that are a yes alone, and words that go with them
 
 
 def _folded(words: Iterable[str]) -> tuple[str, ...]:
     """Each entry word by word, so that "tra nie" and "м'ясо" compare as messages do."""
     return tuple(" ".join(fold(part) for part in entry.split()) for entry in words)
+
+
+def _agreeing(patterns: Iterable[str]) -> tuple[frozenset[str], frozenset[str]]:
+    """From the patterns of yes: "ja" and "klopt" are a yes alone, "helemaal" goes with them in any order."""
+    alone, beside = set(), set()
+    for pattern in patterns:
+        words = [re.sub(r"[\[\]^$]", "", token).split("|") for token in pattern.split()]
+        folded = {fold(word) for options in words for word in options}
+        beside |= folded
+        if len(words) == 1:
+            alone |= folded
+    return frozenset(alone), frozenset(beside)
 
 
 def _load(code: str) -> Lexicon:
@@ -68,6 +81,7 @@ def _load(code: str) -> Lexicon:
         stop_words=frozenset(_folded(data["facts"]["stop_words"])),
         common=frozenset(_folded(data["language"]["common"])),
         hello=frozenset(_folded(data["language"]["hello"])),
+        agreeing=_agreeing(data["answers"]["yes"]),
     )
 
 

@@ -52,7 +52,7 @@ def _consent(draft: Draft) -> None:
         return
     if at.has(Intent.NO):
         _decline(draft, at.noticed_in(Intent.NO))
-    elif (yes := at.noticed_in(Intent.YES)) is not None:
+    elif (yes := _clear_yes(draft)) is not None:
         draft.record_consent(granted=True, message_id=yes.message_id)
         intake.stage = "profile"
         draft.decision.remarks.append("Consent to the intake over WhatsApp was given.")
@@ -65,6 +65,13 @@ def _consent(draft: Draft) -> None:
         _misunderstood(draft)
     else:
         draft.ask("consent_unclear", "consent", choices="consent", attempts=intake.asked.attempts + 1)
+
+
+def _clear_yes(draft: Draft) -> Noticed | None:
+    """A yes whose message asks nothing: "ok, but what for?" is no consent."""
+    asking = {noticed.message_id for noticed in draft.at.noticed if noticed.intent is Intent.QUESTION}
+    yes = [n for n in draft.at.noticed if n.intent is Intent.YES and n.message_id not in asking]
+    return yes[-1] if yes else None
 
 
 def _decline(draft: Draft, refusal: Noticed | None) -> None:

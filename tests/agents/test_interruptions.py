@@ -131,6 +131,24 @@ async def test_unclear_answer_to_consent_is_no_consent(talk: Start) -> None:
     assert (await conversation.say("hmm"))["handoff"] is not None
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "ok, but what for?",
+        "Yes, but don't store anything",
+        "maybe yes",
+        "what happens with my data?",
+        "hm ok I guess, no",
+    ],
+)
+async def test_a_yes_with_conditions_or_questions_is_no_consent(talk: Start, text: str) -> None:
+    conversation = talk()
+    await play(conversation, ("Hi", "#open:start"))
+    await conversation.say(text)
+    assert conversation.consents == []
+    assert conversation.intake["stage"] == "consent"
+
+
 async def test_questions_button_explains_and_offers_start_again(talk: Start) -> None:
     conversation = talk()
     await conversation.say("hi")

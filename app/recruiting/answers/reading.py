@@ -103,10 +103,13 @@ def _vague(said: Said, asked: str, language: str) -> bool:
     return any(says(clause, section, language) for clause in text.clauses for section in sections)
 
 
-def _wonders(said: Said, asked: str) -> bool:
-    """A real question answers no open one; "Utrecht?" and dates with a question mark may."""
+def _wonders(said: Said, asked: str, language: str) -> bool:
+    """A question or "don't know" names no one and no place; "Utrecht?" and dates with a question mark may."""
     text = read(said.text)
-    return text.asks and asked in {Field.NAME, Field.ROLE, Field.CITY} and len(text.words) > _UNSURE_WORDS
+    if asked not in {Field.NAME, Field.ROLE, Field.CITY}:
+        return False
+    unsure = any(says(clause, section, language) for clause in text.clauses for section in ("soon", "unsure"))
+    return unsure or (text.asks and len(text.words) > _UNSURE_WORDS)
 
 
 def _small_talk(said: Said, language: str) -> bool:
@@ -136,9 +139,9 @@ def read_turn(
         for said in messages:
             if said.choice_id.startswith(CHOICE_PREFIX) or said.message_id in passed or not said.text.strip():
                 continue
-            if _wonders(said, asked) or (asked != Field.LICENCES and _small_talk(said, language)):
+            if asked != Field.LICENCES and _small_talk(said, language):
                 continue
-            found = answered(said, asked, language, zone)
+            found = [] if _wonders(said, asked, language) else answered(said, asked, language, zone)
             if found:
                 facts |= {one.field: as_fact(one, said) for one in found}
                 if asked not in {Field.LANGUAGES, Field.LICENCES}:
