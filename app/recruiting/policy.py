@@ -87,11 +87,19 @@ def _remarks(draft: Draft) -> None:
     if at.has(Intent.SENSITIVE):
         draft.say("sensitive")
     if _side_question(draft) and not at.tapped("open"):
-        draft.say("question_later")
-        noticed = at.noticed_in(Intent.QUESTION)
-        draft.decision.remarks.append(f"The candidate asks: {noticed.quote if noticed else ''}")
+        _pass_question_on(draft)
     for kind_ in at.unread:
         _cannot_read(draft, kind_)
+
+
+def _pass_question_on(draft: Draft) -> None:
+    """Recruiters get every question; before consent what we do with data is explained once, at once."""
+    unexplained = draft.intake.stage in {"open", "consent"} and "about" not in draft.intake.told
+    draft.say("about" if unexplained else "question_later")
+    if unexplained:
+        draft.intake.told.append("about")
+    noticed = draft.at.noticed_in(Intent.QUESTION)
+    draft.decision.remarks.append(f"The candidate asks: {noticed.quote if noticed else ''}")
 
 
 def _side_question(draft: Draft) -> bool:

@@ -90,7 +90,9 @@ def test_town_when_asked(language: str, text: str, city: str) -> None:
     assert value(read_texts(text, asked="city", language=language), "city") == city
 
 
-@pytest.mark.parametrize("text", ["ok", "yes", "no", "next week", "I don't know", "hello"])
+@pytest.mark.parametrize(
+    "text", ["ok", "yes", "no", "next week", "I don't know", "hello", "NL", "Poland", "asap", "I am back"]
+)
 def test_no_town_in_it(text: str) -> None:
     assert value(read_texts(text, asked="city"), "city") is None
 
@@ -116,6 +118,11 @@ ROLES = [
 @pytest.mark.parametrize(("language", "text", "role"), ROLES)
 def test_work_when_asked(language: str, text: str, role: str) -> None:
     assert value(read_texts(text, asked="role", language=language), "role") == role
+
+
+@pytest.mark.parametrize("text", ["no experience", "I don't know", "hello", "How much does it pay?"])
+def test_no_work_in_it(text: str) -> None:
+    assert value(read_texts(text, asked="role"), "role") is None
 
 
 @pytest.mark.parametrize(

@@ -22,10 +22,11 @@ def _named() -> list[tuple[str, str]]:
 
 @functools.cache
 def country_names() -> frozenset[str]:
-    """Folded names of countries that are not towns as well."""
-    return frozenset(
+    """Folded names and ISO codes of countries that are not towns as well."""
+    named = frozenset(
         " ".join(fold(part) for part in name.split()) for code, name in _named() if code not in _ALSO_TOWNS
     )
+    return named | {fold(code) for code, _ in _named()}
 
 
 @functools.cache

@@ -73,6 +73,8 @@ def answered(text: Text, language: str) -> Found | None:
     for clause in text.clauses:
         cut = rest_of(clause, "role_lead", language)
         words = up_to_stop_word(*cut) if cut else lead_in(clause, "greeting", language)
+        if says(clause, "negation", language) and not cut:
+            continue  # "no experience" names no work
         if len(words) > _PHRASE and (found := _known_job(clause, language)):
             return found
         if words and not everyday(words) and (found := _found(words, clause.source, 0.85)):
