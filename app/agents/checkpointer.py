@@ -239,7 +239,9 @@ class HardenedRedisSaver(AsyncRedisSaver):
         yielded = 0
         for place in await self._places(str(config["configurable"]["thread_id"])):
             skipped = before_id is not None and place.checkpoint_id >= before_id
-            other = (wanted and place.checkpoint_id != wanted) or (namespace and place.namespace != namespace)
+            other = (wanted and place.checkpoint_id != wanted) or (
+                namespace is not None and place.namespace != namespace
+            )
             if skipped or other:
                 continue
             found = await self.aget_tuple(place.config())
