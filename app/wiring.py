@@ -23,13 +23,17 @@ from app.api.health_prober import Prober
 from app.api.startup import Startup
 from app.api.webhooks import Secrets
 from app.channels.chatwoot import Chatwoot
+from app.channels.chatwoot_files import ChatwootFiles, ChatwootUploads
+from app.channels.media import WhatsAppMedia
 from app.channels.whatsapp import WhatsApp
 from app.database.outbox import Channel
 from app.database.record import Record, open_record
 from app.engine.apology import Apologies
 from app.engine.composing import Worker as Claimer
 from app.engine.delivery import Delivery
-from app.engine.lanes import ChatwootLane, WhatsAppLane
+from app.engine.desk_lane import ChatwootLane
+from app.engine.desk_outcomes import DeskOutcomes, Templates
+from app.engine.lanes import WhatsAppLane
 from app.engine.reports import Reports
 from app.engine.settling import Pace
 from app.engine.tasks import Engine
@@ -96,6 +100,8 @@ class Desk:
             headers={"api_access_token": secret(settings.chatwoot_api_token)},
             timeout=timeout,
         )
+        # Follows recruiters' attachments to storage: no key, no base URL, no proxy.
+        self.storage = httpx.AsyncClient(timeout=timeout, trust_env=False)
         self.models = httpx.AsyncClient(timeout=timeout)  # for health: asks which models there are
         self.docket = Docket(
             name=DOCKET_NAME, url=_with_connections(secret(settings.redis_url)), execution_ttl=timedelta(0)
@@ -185,6 +191,7 @@ class Desk:
             stack.push_async_callback(self.redis.aclose)
             stack.push_async_callback(self.dialog360.aclose)
             stack.push_async_callback(self.chatwoot.aclose)
+            stack.push_async_callback(self.storage.aclose)
             self._record = await stack.enter_async_context(
                 open_record(
                     settings.supabase_url or "",
@@ -279,11 +286,25 @@ class Desk:
             inbox_id=settings.chatwoot_inbox_id or 0,
             agent_bot_id=settings.chatwoot_agent_bot_id or 0,
         )
+        media = WhatsAppMedia(self.dialog360, self.redis)
         delivery = Delivery(
             record.outbox,
             {
-                Channel.WHATSAPP: WhatsAppLane(whatsapp),
-                Channel.CHATWOOT: ChatwootLane(chatwoot, record.conversations),
+                Channel.WHATSAPP: WhatsAppLane(
+                    whatsapp,
+                    media,
+                    ChatwootFiles(self.storage, str(self.chatwoot.base_url)),
+                    record.conversations,
+                    record.desk,
+                ),
+                Channel.CHATWOOT: ChatwootLane(
+                    chatwoot,
+                    ChatwootUploads(self.chatwoot, account_id=settings.chatwoot_account_id or 0),
+                    media,
+                    record.conversations,
+                    record.desk,
+                    self.mailbox,
+                ),
             },
             self.mailbox,
             self.wakeups,
@@ -302,6 +323,7 @@ class Desk:
             record.outbox,
             whatsapp,
             self.wakeups,
+            DeskOutcomes(record.desk, record.outbox, chatwoot, Templates(whatsapp), self.wakeups),
             Pace(settings.settle_short_seconds, settings.settle_long_seconds, settings.settle_cap_seconds),
             capture,
         )

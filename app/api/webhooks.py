@@ -19,7 +19,7 @@ from app.channels import chatwoot_inbound, whatsapp_inbound
 from app.channels.signatures import SignatureRejected, verify_360dialog, verify_chatwoot
 from app.channels.whatsapp_inbound import BodyRejected
 from app.mailbox.intake import Intake, Item, Stored
-from app.recruiting.events import Event, Quarantined, RecruiterSaid
+from app.recruiting.events import Event, Quarantined, RecruiterTyping
 from app.telemetry.metrics import WEBHOOK_EVENTS, WEBHOOK_REQUESTS, WEBHOOK_STORE_SECONDS
 
 DIALOG360_PATH = "/webhooks/360dialog"
@@ -30,7 +30,7 @@ QUARANTINE = "quarantine"
 _encoder = msgspec.json.Encoder()
 
 
-def _encode(event: Event) -> str:
+def _encode(event: Event | RecruiterTyping) -> str:
     return _encoder.encode(event).decode()
 
 
@@ -42,6 +42,7 @@ class Secrets:
     chatwoot: str
     verify_token: str
     chatwoot_account_id: int
+    chatwoot_bots_speak: bool = False
 
 
 @dataclass(frozen=True)
@@ -123,13 +124,16 @@ class WebhookDoor:
             return Answer(503, "unavailable", "door-closed", "CHATWOOT_WEBHOOK_SECRET is not set")
         try:
             verify_chatwoot(dict(scope["headers"]), body, self._secrets.chatwoot, time.time())
-            events = chatwoot_inbound.parse(body, self._secrets.chatwoot_account_id)
+            events = chatwoot_inbound.parse(
+                body, self._secrets.chatwoot_account_id, bots_speak=self._secrets.chatwoot_bots_speak
+            )
         except SignatureRejected as error:
             return Answer(401, "rejected_signature", "signature-rejected", str(error))
         except BodyRejected as error:
             return Answer(400, "rejected_body", "body-rejected", str(error))
         items: list[Item] = [
-            (address, key, _encode(event), isinstance(event, RecruiterSaid)) for address, key, event in events
+            (address, key, _encode(event), chatwoot_inbound.takes_over(event), chatwoot_inbound.desk_note(event))
+            for address, key, event in events
         ]
         stored = await self._store(items)
         _note("chatwoot", stored, ignored=0 if items else 1, malformed=0)

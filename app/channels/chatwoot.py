@@ -1,5 +1,6 @@
 """Writing to Chatwoot: contact, conversation, messages. Nothing there is idempotent, so every write carries our id."""
 
+import contextlib
 from typing import Any
 
 import httpx
@@ -10,6 +11,8 @@ from app.channels.chatwoot_inbound import MARKER
 from app.channels.errors import Ambiguous, Halted, Rejected, Retry, SendError
 
 THROTTLE_SECONDS = 20.0
+MOST_PAGES = 25
+CLOCKS_DIFFER_SECONDS = 120.0
 
 
 class NotFound(Rejected):
@@ -23,6 +26,7 @@ class Desk(msgspec.Struct, frozen=True, kw_only=True):
 
     contact_id: int
     conversation_id: int
+    status: str = ""  # as found when the conversation was opened
 
 
 class Chatwoot:
@@ -48,7 +52,11 @@ class Chatwoot:
             "/conversations",
             {"inbox_id": self.inbox_id, "contact_id": contact_id, "source_id": address, "status": "pending"},
         )
-        return Desk(contact_id=contact_id, conversation_id=int(conversation["id"]))
+        return Desk(
+            contact_id=contact_id,
+            conversation_id=int(conversation["id"]),
+            status=str(conversation.get("status") or "pending"),
+        )
 
     async def _find_contact(self, address: str) -> int | None:
         try:
@@ -79,13 +87,71 @@ class Chatwoot:
         made = await self._call("POST", f"/conversations/{conversation_id}/messages", body)
         return int(made["id"])
 
-    async def find(self, conversation_id: int, outbox_id: str) -> int | None:
-        """Chatwoot's id of the message we wrote under `outbox_id` (among the newest 20), after an ambiguous answer."""
-        page = await self._call("GET", f"/conversations/{conversation_id}/messages")
-        for message in page.get("payload", []):
-            if message.get("source_id") == outbox_id:
-                return int(message["id"])
+    async def find(self, conversation_id: int, outbox_id: str, *, since: float) -> int | None:
+        """Chatwoot's id of the message we wrote under `outbox_id` at `since` (Unix seconds) or later.
+
+        Reads back from the newest; what other people wrote meanwhile may lie between.
+        """
+        before = 0
+        for _ in range(MOST_PAGES):
+            page = await self.messages(conversation_id, before=before)
+            for message in page:
+                if message.get("source_id") == outbox_id:
+                    return int(message["id"])
+            if not page or float(page[0].get("created_at") or 0) < since - CLOCKS_DIFFER_SECONDS:
+                return None
+            before = int(page[0]["id"])
         return None
+
+    async def messages(self, conversation_id: int, *, after: int = 0, before: int = 0) -> list[dict[str, Any]]:
+        """A page of messages, oldest first: 100 above `after`, 20 below `before`, or the newest 20. Raises SendError."""
+        query = f"?after={after}" if after else f"?before={before}" if before else ""
+        page = await self._call("GET", f"/conversations/{conversation_id}/messages{query}")
+        return list(page.get("payload", []))
+
+    async def conversations(self, page: int) -> list[dict[str, Any]]:
+        """25 conversations of our inbox, newest activity first; pages count from 1. Raises SendError."""
+        query = f"?status=all&inbox_id={self.inbox_id}&page={page}"
+        return list((await self._call("GET", f"/conversations{query}")).get("data", {}).get("payload", []))
+
+    async def update_contact(self, contact_id: int, fields: dict[str, Any]) -> None:
+        """Change a contact; custom attributes are merged one level deep. Raises SendError."""
+        await self._call("PUT", f"/contacts/{contact_id}", fields)
+
+    async def contact_with_phone(self, phone: str) -> int | None:
+        """Exact; `phone` is E.164."""
+        rule = {"attribute_key": "phone_number", "filter_operator": "equal_to", "values": [phone.removeprefix("+")]}
+        found = await self._call("POST", "/contacts/filter", {"payload": [rule | {"query_operator": None}]})
+        return next((int(each["id"]) for each in found.get("payload", []) if each.get("phone_number") == phone), None)
+
+    async def merge_contacts(self, base_id: int, merged_id: int) -> None:
+        """Conversations of `merged_id` move to `base_id`, which stays. Raises SendError."""
+        body = {"base_contact_id": base_id, "mergee_contact_id": merged_id}
+        await self._call("POST", "/actions/contact_merge", body)
+
+    async def delete_contact(self, contact_id: int) -> None:
+        """With conversations and files; gone already is as good. Raises SendError."""
+        with contextlib.suppress(NotFound):
+            await self._call("DELETE", f"/contacts/{contact_id}")
+
+    async def labels(self, conversation_id: int) -> list[str]:
+        """Labels of a conversation."""
+        return [
+            str(label) for label in (await self._call("GET", f"/conversations/{conversation_id}/labels"))["payload"]
+        ]
+
+    async def set_labels(self, conversation_id: int, labels: list[str]) -> None:
+        """Replaces all."""
+        await self._call("POST", f"/conversations/{conversation_id}/labels", {"labels": labels})
+
+    async def set_attributes(self, conversation_id: int, attributes: dict[str, Any]) -> None:
+        """Replaces the conversation's custom attributes."""
+        body = {"custom_attributes": attributes}
+        await self._call("POST", f"/conversations/{conversation_id}/custom_attributes", body)
+
+    async def assign_team(self, conversation_id: int, team_id: int) -> None:
+        """Give the conversation to a team."""
+        await self._call("POST", f"/conversations/{conversation_id}/assignments", {"team_id": team_id})
 
     async def set_status(self, conversation_id: int, status: str) -> None:
         """`open`, `pending`, `resolved`. Raises SendError."""

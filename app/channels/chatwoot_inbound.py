@@ -6,12 +6,21 @@ from typing import Any
 import msgspec
 
 from app.channels.whatsapp_inbound import BodyRejected
-from app.recruiting.events import DeskChanged, RecruiterAttachment, RecruiterNoted, RecruiterSaid
+from app.recruiting.events import (
+    DeskChanged,
+    RecruiterAttachment,
+    RecruiterDeleted,
+    RecruiterNoted,
+    RecruiterSaid,
+    RecruiterTyping,
+)
 
 # In `content_attributes` of everything we write: proof of an echo, even when the webhook overtakes our own answer.
 MARKER = "recruitment_desk"
 # Changes of a conversation that concern who may speak; the rest (waiting_since above all) moves with every message.
-OWNING = frozenset({"status", "assignee_id", "assignee_agent_bot_id", "snoozed_until"})
+OWNING = ("status", "assignee_id", "assignee_agent_bot_id")
+# How long a recruiter's typing holds the assistant back; Chatwoot repeats the event while they go on.
+TYPING_SECONDS = 6
 
 
 class Account(msgspec.Struct):
@@ -69,16 +78,37 @@ class Webhook(msgspec.Struct):
     contact_inbox: ContactInbox = msgspec.field(default_factory=ContactInbox)
     meta: Meta | None = None
     changed_attributes: list[dict[str, Any]] | None = None
+    is_private: bool | None = None
+    user: Person | None = None
 
 
-DeskEvent = RecruiterSaid | RecruiterNoted | DeskChanged
+DeskEvent = RecruiterSaid | RecruiterNoted | RecruiterDeleted | RecruiterTyping | DeskChanged
 _webhook = msgspec.json.Decoder(Webhook)
 
 
-def parse(body: bytes, account_id: int) -> list[tuple[str, str, DeskEvent]]:
+def takes_over(event: DeskEvent) -> bool:
+    """From the moment this is stored the assistant sends nothing, until a turn has decided who speaks."""
+    if isinstance(event, RecruiterSaid):
+        return not event.automatic
+    return isinstance(event, DeskChanged) and event.status in ("open", "snoozed", "resolved")
+
+
+def desk_note(event: DeskEvent) -> str:
+    """What the mailbox remembers of the desk: states that it knows already are not stored again."""
+    match event:
+        case DeskChanged():
+            assignee = f"{event.assignee_type}:{event.assignee_id}" if event.assignee_id else ""
+            return f"state|{event.at:.6f}|{event.status}|{assignee}"
+        case RecruiterTyping():
+            return f"typing|{TYPING_SECONDS}"
+    return ""
+
+
+def parse(body: bytes, account_id: int, *, bots_speak: bool = False) -> list[tuple[str, str, DeskEvent]]:
     """(address, dedupe id, event), at most one. Raises BodyRejected when the body is not a Chatwoot webhook.
 
-    Other accounts, other inboxes, our own echoes, bots and automation give no event.
+    Other accounts, other inboxes and our own echoes give no event; what bots, rules and surveys write only if
+    `bots_speak`.
     """
     try:
         hook = _webhook.decode(body)
@@ -86,18 +116,49 @@ def parse(body: bytes, account_id: int) -> list[tuple[str, str, DeskEvent]]:
         raise BodyRejected("the body is not a Chatwoot webhook") from None
     if hook.account.id not in (0, account_id):
         return []
-    if hook.event == "message_created" and hook.conversation is not None:
-        return _message(hook, hook.conversation)
-    if hook.event in ("conversation_status_changed", "conversation_updated"):
-        return _desk(hook)
+    match hook.event:
+        case "message_created" if hook.conversation is not None:
+            return _message(hook, hook.conversation, bots_speak=bots_speak)
+        case "message_updated" if hook.conversation is not None:
+            return _deleted(hook, hook.conversation)
+        case "conversation_status_changed" | "conversation_updated":
+            return _desk(hook)
+        case "conversation_typing_on" if hook.conversation is not None:
+            return _typing(hook, hook.conversation)
     return []
 
 
-def _message(hook: Webhook, conversation: Conversation) -> list[tuple[str, str, DeskEvent]]:
+def of_api(message: dict[str, Any], address: str, *, bots_speak: bool = False) -> list[tuple[str, str, DeskEvent]]:
+    """The same from a message as the API lists it (reconciliation): numbers for types, Unix seconds for times."""
+    kinds = {0: "incoming", 1: "outgoing", 2: "activity", 3: "template"}
+    kind = message.get("message_type")
+    hook = msgspec.convert(
+        {
+            **{key: message.get(key) for key in ("id", "content", "content_attributes", "additional_attributes")},
+            **{key: message.get(key) for key in ("source_id", "sender", "private", "created_at")},
+            "message_type": kinds.get(kind, "") if isinstance(kind, int) else str(kind),
+            "attachments": message.get("attachments") or [],
+        },
+        Webhook,
+        strict=False,
+    )
+    if (hook.content_attributes or {}).get("deleted"):
+        return []
+    conversation = Conversation(
+        id=int(message.get("conversation_id") or 0), contact_inbox=ContactInbox(source_id=address)
+    )
+    return _message(hook, conversation, bots_speak=bots_speak)
+
+
+def _message(hook: Webhook, conversation: Conversation, *, bots_speak: bool) -> list[tuple[str, str, DeskEvent]]:
     address = conversation.contact_inbox.source_id
-    by_person = hook.sender is not None and hook.sender.type == "user"
+    by_person = hook.sender is not None and hook.sender.type == "user" and hook.message_type == "outgoing"
     ours = bool(hook.source_id) or MARKER in (hook.content_attributes or {})
-    if not address.startswith("wa:") or hook.message_type != "outgoing" or not by_person or ours:
+    by_rule = "automation_rule_id" in (hook.content_attributes or {})
+    automatic = by_rule or not by_person
+    if not address.startswith("wa:") or hook.message_type not in ("outgoing", "template") or ours:
+        return []
+    if automatic and (not bots_speak or hook.private is not False):
         return []
     sender = hook.sender or Person()
     message_id, at, text = int(hook.id), _seconds(hook.created_at), _stored(hook.content or "")
@@ -119,8 +180,30 @@ def _message(hook: Webhook, conversation: Conversation) -> list[tuple[str, str, 
         attachments=[_attachment(item) for item in hook.attachments if item and item.data_url],
         in_reply_to=int((hook.content_attributes or {}).get("in_reply_to") or 0),
         template=(hook.additional_attributes or {}).get("template_params") or {},
+        automatic=automatic,
     )
     return [(address, dedupe, said)]
+
+
+def _deleted(hook: Webhook, conversation: Conversation) -> list[tuple[str, str, DeskEvent]]:
+    """Of all updates only deletion concerns the candidate; our own delivery reports come back here too."""
+    address = conversation.contact_inbox.source_id
+    attributes = hook.content_attributes or {}
+    if not address.startswith("wa:") or not attributes.get("deleted") or hook.message_type != "outgoing":
+        return []
+    if hook.private is not False:
+        return []
+    message_id = int(hook.id)
+    deleted = RecruiterDeleted(message_id=message_id, conversation_id=conversation.id, at=_seconds(hook.updated_at))
+    return [(address, f"cw:message_deleted:{message_id}", deleted)]
+
+
+def _typing(hook: Webhook, conversation: Conversation) -> list[tuple[str, str, DeskEvent]]:
+    address = conversation.contact_inbox.source_id
+    by_person = hook.user is not None and hook.user.type == "user"
+    if not address.startswith("wa:") or not by_person or hook.is_private is not False:
+        return []
+    return [(address, "", RecruiterTyping(conversation_id=conversation.id))]
 
 
 def _attachment(item: Attachment) -> RecruiterAttachment:
@@ -136,9 +219,10 @@ def _attachment(item: Attachment) -> RecruiterAttachment:
 def _desk(hook: Webhook) -> list[tuple[str, str, DeskEvent]]:
     address = hook.contact_inbox.source_id
     changed = {name for change in hook.changed_attributes or [] for name in change}
-    # changed_attributes is null on conversation_status_changed.
-    if not address.startswith("wa:") or (hook.event == "conversation_updated" and not changed & OWNING):
+    if not address.startswith("wa:"):
         return []
+    if hook.event == "conversation_status_changed":  # where changed_attributes is null
+        changed.add("status")
     meta = hook.meta or Meta()
     assignee = meta.assignee.id if meta.assignee else 0
     event_id = f"cw:desk:{hook.id}:{hook.updated_at}:{hook.status}:{meta.assignee_type}:{assignee}"
@@ -149,6 +233,7 @@ def _desk(hook: Webhook) -> list[tuple[str, str, DeskEvent]]:
         status=hook.status,
         assignee_id=assignee,
         assignee_type=meta.assignee_type or "",
+        changed=[name for name in OWNING if name in changed],
     )
     return [(address, event_id, event)]
 

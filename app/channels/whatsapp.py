@@ -29,6 +29,26 @@ class Recipient(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     bsuid: str = ""
 
 
+class Template(msgspec.Struct, frozen=True):
+    """A message template as 360Dialog lists it."""
+
+    name: str
+    language: str
+    status: str = ""
+    category: str = ""
+    components: list[dict[str, Any]] = []
+
+    @property
+    def text(self) -> str:
+        """Its body, holes as `{{1}}`."""
+        found = (part.get("text") or "" for part in self.components if str(part.get("type", "")).upper() == "BODY")
+        return str(next(found, ""))
+
+
+class _Templates(msgspec.Struct):
+    waba_templates: list[Template] = []
+
+
 class WhatsApp:
     """One client per process; `base_url` is 360Dialog's, or its twin's."""
 
@@ -49,6 +69,20 @@ class WhatsApp:
         if not (isinstance(messages, list) and messages and isinstance(messages[0].get("id"), str)):
             raise Ambiguous("accepted without a message id")
         return str(messages[0]["id"])
+
+    async def templates(self) -> list[Template]:
+        """The number's approved templates. Raises SendError."""
+        try:
+            response = await self._http.get("/v1/configs/templates", params={"limit": 1000})
+        except httpx.HTTPError:
+            raise Retry("360Dialog cannot be reached", kind="network") from None
+        if response.status_code != 200:
+            raise refusal(response.status_code, response.content)
+        try:
+            listed = msgspec.json.decode(response.content, type=_Templates).waba_templates
+        except msgspec.MsgspecError:
+            raise Retry("360Dialog listed its templates in an unknown shape") from None
+        return [template for template in listed if template.status.lower() == "approved"]
 
     async def show_typing(self, message_id: str) -> None:
         """Mark the message and all before it read, show typing (clears on reply or after 25 s). Raises SendError."""
@@ -131,6 +165,33 @@ def text_body(text: str, reply_to: str = "") -> dict[str, Any]:
     """A plain text message (up to 4,096 characters), optionally quoting a message."""
     body: dict[str, Any] = {"type": "text", "text": {"body": text, "preview_url": False}}
     return body | ({"context": {"message_id": reply_to}} if reply_to else {})
+
+
+def template_body(params: dict[str, Any]) -> dict[str, Any]:
+    """The wire form of Chatwoot's `template_params`: name, language, processed_params.
+
+    Parameters are numbered or named strings, flat (`{"1": "Anna"}`) or by component (`{"body": {…}, "header": {…}}`).
+    Raises Rejected when the name is missing.
+    """
+    name = str(params.get("name") or "")
+    if not name:
+        raise Rejected("the template has no name", kind="template")
+    given = params.get("processed_params") or {}
+    parts = given if isinstance(given, dict) else {str(n): value for n, value in enumerate(given, 1)}
+    if not any(isinstance(value, dict) for value in parts.values()):
+        parts = {"body": parts}
+    components = [
+        {"type": kind, "parameters": [_parameter(hole, value) for hole, value in parts[kind].items()]}
+        for kind in ("header", "body")
+        if isinstance(parts.get(kind), dict) and parts[kind]
+    ]
+    template: dict[str, Any] = {"name": name, "language": {"code": str(params.get("language") or "en")}}
+    return {"type": "template", "template": template | ({"components": components} if components else {})}
+
+
+def _parameter(hole: str, value: object) -> dict[str, str]:
+    named = {} if hole.isdigit() else {"parameter_name": hole}
+    return {"type": "text", "text": str(value), **named}
 
 
 def reply_body(reply: Reply) -> dict[str, Any]:

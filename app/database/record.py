@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from app.database.conversations import Conversations
+from app.database.desk import DeskRecord
 from app.database.outbox import Outbox
 from app.database.quarantine import Quarantine
 from app.database.statuses import Statuses
@@ -20,6 +21,7 @@ class Record:
     outbox: Outbox
     statuses: Statuses
     quarantine: Quarantine
+    desk: DeskRecord
 
     async def schema_version(self) -> str:
         """Version of the newest applied migration; proves that key, grants and functions work. For readiness."""
@@ -43,4 +45,5 @@ async def open_record(
             outbox=Outbox(pool),
             statuses=Statuses(pool),
             quarantine=Quarantine(pool),
+            desk=DeskRecord(pool),
         )

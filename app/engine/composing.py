@@ -6,7 +6,9 @@ from uuid import NAMESPACE_OID, uuid5
 
 import msgspec
 
+from app.channels.errors import Rejected
 from app.channels.markup import to_chatwoot, to_whatsapp
+from app.channels.media_types import fits_caption
 from app.database.conversations import (
     NewConsent,
     NewFact,
@@ -21,11 +23,16 @@ from app.engine.folding import Fold, recruiter_id
 from app.engine.ownership import Ownership
 from app.engine.rendering import inbound_text, reply_text
 from app.recruiting.events import RecruiterSaid
-from app.recruiting.messages import Reply
+from app.recruiting.messages import Kind, Reply
 from app.recruiting.said import heard
+from app.recruiting.window import expires_at
 
 # Chatwoot's status for an owner: pending = bot, open = human.
 STATUS_OF_OWNER = {Owner.ASSISTANT: "pending", Owner.HUMAN: "open", Owner.NOBODY: "resolved"}
+
+
+# Changes of owner that Chatwoot's status does not show by itself.
+SHOWN_BY_US = frozenset({"recruiter_wrote", "assigned", "assigned_to_bot", "silence", "pause_over"})
 
 
 def turn_id_of(conversation_id: str, turn_no: int) -> str:
@@ -44,7 +51,8 @@ class Worker:
 class Composer:
     """Builds one TurnCommit; ids of rows derive from the turn's, so that a repeated turn writes the same rows."""
 
-    def __init__(self, opened: OpenTurn, turn_id: str) -> None:
+    def __init__(self, opened: OpenTurn, turn_id: str, window_until: float | None = None) -> None:
+        self._window_until = _window_until(opened, Fold()) if window_until is None else window_until
         self._opened = opened
         self._turn_id = turn_id
         self._to = {"wa_id": opened.recipient.wa_id, "bsuid": opened.recipient.bsuid}
@@ -77,28 +85,55 @@ class Composer:
                     sent_at=message.sent_at,
                 )
             )
-            self._row(Channel.CHATWOOT, "incoming", "system", {"text": inbound_text(message)})
+            body: dict[str, Any] = {"text": inbound_text(message), "message_id": message.message_id}
+            if message.media is not None:
+                body["media"] = {**msgspec.to_builtins(message.media), "voice": message.kind is Kind.VOICE}
+            if quoted := message.reply_to or message.target_id:
+                body["reply_to"] = quoted
+            self._row(Channel.CHATWOOT, "incoming", "system", body)
 
     def recruiter(self, event: RecruiterSaid) -> None:
         """A recruiter's words go to the candidate; Chatwoot has them already."""
         text = to_whatsapp(event.text)
+        author = "system" if event.automatic else "human"
         self.messages.append(
             NewMessage(
                 message_id=recruiter_id(event),
-                author="human",
+                author=author,
                 kind="text",
                 text=text,
                 payload={"recruiter_id": event.recruiter_id},
                 sent_at=event.at,
             )
         )
-        if text:
-            body = {"to": self._to, "text": text, "chatwoot_message_id": event.message_id}
-            self._row(Channel.WHATSAPP, "text", "human", body)
+        common: dict[str, Any] = {**self._common(), "chatwoot_message_id": event.message_id}
+        if event.in_reply_to:
+            common["in_reply_to"] = event.in_reply_to
+        if event.template:
+            self._row(Channel.WHATSAPP, "template", author, {**common, "template": event.template})
+            return
+        files = event.attachments
+        caption = text if len(files) == 1 and text and _fits(files[0].mime_type, text) else ""
+        if text and not caption:
+            self._row(Channel.WHATSAPP, "text", author, {**common, "text": text})
+        for file in files:
+            body = {**common, "attachment": msgspec.to_builtins(file)} | ({"caption": caption} if caption else {})
+            self._row(Channel.WHATSAPP, "media", author, body)
+
+    def _common(self) -> dict[str, Any]:
+        """What every row to the candidate carries; after `window_until` (Unix seconds) only templates may leave."""
+        return {"to": self._to, "window_until": self._window_until}
+
+    def template(self, params: dict[str, Any], *, now: float) -> None:
+        """A template that a recruiter ordered by command."""
+        text = f"[template {params.get('name', '')}]"
+        row_id = self._row(Channel.WHATSAPP, "template", "human", {**self._common(), "template": params})
+        self.messages.append(NewMessage(message_id=row_id, author="human", kind="text", text=text, sent_at=now))
+        self._row(Channel.CHATWOOT, "outgoing", "system", {"text": to_chatwoot(text)}, mirrors=row_id)
 
     def reply(self, reply: Reply, *, author: str, now: float) -> None:
         """A message of ours to the candidate, mirrored in Chatwoot."""
-        body = {"to": self._to, "reply": msgspec.to_builtins(reply)}
+        body = {**self._common(), "reply": msgspec.to_builtins(reply)}
         row_id = self._row(Channel.WHATSAPP, "reply", author, body)
         self.messages.append(
             NewMessage(
@@ -121,6 +156,18 @@ class Composer:
         self._row(Channel.CHATWOOT, "status", "system", {"status": STATUS_OF_OWNER[owner]})
 
 
+def _window_until(opened: OpenTurn, fold: Fold) -> float:
+    known = opened.window_expires_at.timestamp() if opened.window_expires_at else 0.0
+    return max([known, *(expires_at(event.message.sent_at) for event in fold.said)])
+
+
+def _fits(mime: str, text: str) -> bool:
+    try:
+        return fits_caption(mime, text)
+    except Rejected:  # said when the file is sent
+        return False
+
+
 def compose(
     opened: OpenTurn,
     fold: Fold,
@@ -133,7 +180,7 @@ def compose(
 ) -> TurnCommit:
     """Everything the turn changes. `proposal` is None when the assistant did not think (a person speaks)."""
     turn_id = turn_id_of(opened.conversation_id, opened.turn_no + 1)
-    composer = Composer(opened, turn_id)
+    composer = Composer(opened, turn_id, _window_until(opened, fold))
     composer.candidate(fold)
     if fold.remarks:
         composer.note("\n".join(to_chatwoot(remark) for remark in fold.remarks))
@@ -156,7 +203,7 @@ def compose(
         _apply(commit, composer, proposal, author="system" if handoff else "assistant", now=now)
         decision = {**proposal.get("decision", {}), **decision}
     # The status row comes from our side only when the change did: a recruiter's own act is already shown there.
-    if change is not None and (change.reason == "recruiter_wrote" or change is not ownership.change):
+    if change is not None and (change.reason in SHOWN_BY_US or change is not ownership.change):
         composer.status(change.owner)
     commit.owner = change
     commit.decision = decision

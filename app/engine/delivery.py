@@ -15,6 +15,7 @@ log = get_logger()
 # Retries of one row: 1, 2, 4 … s, at most a minute apart; then a person has to look.
 MAX_ATTEMPTS = 10
 MAX_DELAY_SECONDS = 60.0
+MAX_DESK_ATTEMPTS = 2000  # well over a day
 HALTED_DELAY_SECONDS = 60.0
 # A send without any receipt is made once more after its status did not come; then a person has to look.
 MAX_SENDS = 2
@@ -116,14 +117,20 @@ class Delivery:
     async def _send(
         self, lane: Lane, row: ClaimedRow, channel: Channel, conversation_id: str, address: str
     ) -> Settlement:
-        try:
-            if row.reconcile and (known := await lane.find(row, conversation_id=conversation_id, address=address)):
+        if row.reconcile:
+            try:
+                known = await lane.find(row, conversation_id=conversation_id, address=address)
+            except SendError as error:
+                # Still not known: sending now could say it twice.
+                return self._done(channel, self._refused(row, Ambiguous(error.title, code=error.code), channel))
+            if known:
                 return self._done(channel, Settlement(id=row.id, status=Outcome.SENT, vendor_id=known))
+        try:
             if channel is Channel.WHATSAPP and (refused := await self._begin(row, address)):
                 return self._done(channel, refused, "taken_over" if refused.status is Outcome.CANCELLED else "timeout")
             vendor_id = await lane.send(row, conversation_id=conversation_id, address=address)
         except SendError as error:
-            settlement = self._refused(row, error)
+            settlement = self._refused(row, error, channel)
             return self._done(channel, settlement, error.kind)
         return self._done(channel, Settlement(id=row.id, status=Outcome.SENT, vendor_id=vendor_id))
 
@@ -144,11 +151,17 @@ class Delivery:
         again = await self._mailbox.begin(address, row.id, assistant=row.author == "assistant", again=True)
         return None if again.ok else Settlement(id=row.id, status=Outcome.CANCELLED, error_code="taken_over")
 
-    def _refused(self, row: ClaimedRow, error: SendError) -> Settlement:
+    def _refused(self, row: ClaimedRow, error: SendError, channel: Channel) -> Settlement:
         now = time.time()
         code, title = str(error.code or ""), error.title
+        # A recruiter's screen that was away catches up, in order, however long that took.
+        most = MAX_DESK_ATTEMPTS if channel is Channel.CHATWOOT else MAX_ATTEMPTS
         if isinstance(error, Ambiguous):
-            after = now + self._reconcile_seconds
+            if row.attempts >= MAX_DESK_ATTEMPTS:
+                return Settlement(id=row.id, status=Outcome.DEAD, error_code=code, error_title=title)
+            # Chatwoot can be asked at once; WhatsApp's status may still come.
+            asked = min(2.0 ** min(row.attempts, 6), MAX_DELAY_SECONDS)
+            after = now + (asked if channel is Channel.CHATWOOT else self._reconcile_seconds)
             return Settlement(
                 id=row.id, status=Outcome.UNCERTAIN, error_code=code, error_title=title, reconcile_after=after
             )
@@ -157,9 +170,9 @@ class Delivery:
             at = now + HALTED_DELAY_SECONDS
             return Settlement(id=row.id, status=Outcome.RETRY, error_code=code, error_title=title, retry_at=at)
         if isinstance(error, Retry):
-            if row.attempts >= MAX_ATTEMPTS:
+            if row.attempts >= most:
                 return Settlement(id=row.id, status=Outcome.DEAD, error_code=code, error_title=title)
-            delay = min(2.0 ** max(0, row.attempts - 1), MAX_DELAY_SECONDS)
+            delay = min(2.0 ** min(max(0, row.attempts - 1), 6), MAX_DELAY_SECONDS)
             delay = max(delay, error.retry_after) * random.uniform(1.0, 1.25)  # noqa: S311 jitter
             return Settlement(id=row.id, status=Outcome.RETRY, error_code=code, error_title=title, retry_at=now + delay)
         return Settlement(id=row.id, status=Outcome.FAILED, error_code=code, error_title=title)

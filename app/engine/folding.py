@@ -7,7 +7,9 @@ from app.recruiting.events import (
     CandidateSaid,
     DeskChanged,
     Event,
+    HandBack,
     IdentityChanged,
+    RecruiterDeleted,
     RecruiterNoted,
     RecruiterSaid,
     Sender,
@@ -27,6 +29,8 @@ class Fold:
     notes: list[RecruiterNoted] = field(default_factory=list)
     desk: list[DeskChanged] = field(default_factory=list)
     identities: list[IdentityChanged] = field(default_factory=list)
+    deleted: list[RecruiterDeleted] = field(default_factory=list)
+    back: list[HandBack] = field(default_factory=list)
     remarks: list[str] = field(default_factory=list)  # for the recruiter, about files that were read or could not be
 
     @property
@@ -51,6 +55,11 @@ class Fold:
         return [event.message for event in self.said if event.message.kind not in SILENT]
 
     @property
+    def humans(self) -> list[RecruiterSaid]:
+        """What people wrote, without rules, surveys and other bots."""
+        return [event for event in self.recruiter if not event.automatic]
+
+    @property
     def message_ids(self) -> list[str]:
         """Ids under which these events are kept in the transcript."""
         return [event.message.message_id for event in self.said] + [recruiter_id(event) for event in self.recruiter]
@@ -64,10 +73,13 @@ class Fold:
             notes=self.notes,
             desk=self.desk,
             identities=self.identities,
+            deleted=self.deleted,
+            back=self.back,
         )
 
     def __bool__(self) -> bool:
-        return bool(self.said or self.recruiter or self.notes or self.desk or self.identities)
+        recruiters = self.recruiter or self.notes or self.desk or self.deleted or self.back
+        return bool(self.said or recruiters or self.identities)
 
 
 def recruiter_id(event: RecruiterSaid) -> str:
@@ -78,12 +90,19 @@ def recruiter_id(event: RecruiterSaid) -> str:
 def fold(events: Sequence[Event]) -> Fold:
     """Sort events; statuses and quarantined items never lie in a conversation's mailbox."""
     out = Fold()
+    deleted = {event.message_id for event in events if isinstance(event, RecruiterDeleted)}
     for event in events:
         match event:
             case CandidateSaid():
                 out.said.append(event)
-            case RecruiterSaid():
-                out.recruiter.append(event)
+            case RecruiterSaid(message_id=message_id):
+                # Deleted before anybody looked at it: as if it had not been said.
+                if message_id not in deleted:
+                    out.recruiter.append(event)
+            case RecruiterDeleted():
+                out.deleted.append(event)
+            case HandBack():
+                out.back.append(event)
             case RecruiterNoted():
                 out.notes.append(event)
             case DeskChanged():

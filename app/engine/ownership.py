@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from app.database.conversations import Owner, OwnerChange
 from app.engine.folding import Fold
-from app.recruiting.events import DeskChanged, RecruiterSaid
+from app.recruiting.events import DeskChanged, HandBack, RecruiterSaid
 
 # Chatwoot's convention: pending = bot, open or snoozed = human, resolved = closed.
 OWNER_OF_STATUS = {
@@ -27,9 +27,25 @@ def _of_desk(event: DeskChanged) -> OwnerChange | None:
     owner = OWNER_OF_STATUS.get(event.status)
     if owner is None:
         return None
+    to_bot = "assignee_agent_bot_id" in event.changed and event.assignee_type == "AgentBot"
+    if owner is Owner.HUMAN and to_bot:
+        return OwnerChange(owner=Owner.ASSISTANT, reason="assigned_to_bot")
+    # Pending and assigned to a person: whichever of the two they did last counts.
     if owner is Owner.ASSISTANT and event.assignee_type == "User" and event.assignee_id:
-        return OwnerChange(owner=Owner.HUMAN, reason="assigned")
+        if "status" in event.changed:
+            return OwnerChange(owner=Owner.ASSISTANT, reason="status_pending")
+        return OwnerChange(owner=Owner.HUMAN, reason="assigned") if "assignee_id" in event.changed else None
     return OwnerChange(owner=owner, reason=f"status_{event.status}")
+
+
+def _wanted(act: RecruiterSaid | DeskChanged | HandBack) -> OwnerChange | None:
+    match act:
+        case RecruiterSaid():
+            return OwnerChange(owner=Owner.HUMAN, reason="recruiter_wrote")
+        case DeskChanged():
+            return _of_desk(act)
+        case HandBack(reason=reason):
+            return OwnerChange(owner=Owner.ASSISTANT, reason=reason)
 
 
 def decide(current: Owner, since: float, fold: Fold) -> Ownership:
@@ -38,25 +54,18 @@ def decide(current: Owner, since: float, fold: Fold) -> Ownership:
     `since` (Unix seconds) is when the current owner began: what Chatwoot showed before that is old news.
     """
     owner, change = current, None
-    acts: list[RecruiterSaid | DeskChanged] = sorted([*fold.recruiter, *fold.desk], key=lambda act: act.at)
+    acts: list[RecruiterSaid | DeskChanged | HandBack] = sorted(
+        [*fold.humans, *fold.desk, *fold.back], key=lambda act: act.at
+    )
     for act in acts:
-        wanted = (
-            OwnerChange(owner=Owner.HUMAN, reason="recruiter_wrote")
-            if isinstance(act, RecruiterSaid)
-            else _of_desk(act)
-        )
+        wanted = _wanted(act)
         if isinstance(act, DeskChanged) and act.at < since:
             continue
         # Chatwoot shows `pending` in the very events of a recruiter's message: their words weigh more.
-        if (
-            wanted is not None
-            and wanted.owner is Owner.ASSISTANT
-            and fold.recruiter
-            and act.at <= fold.recruiter[-1].at
-        ):
+        if wanted is not None and wanted.owner is Owner.ASSISTANT and fold.humans and act.at <= fold.humans[-1].at:
             wanted = None
         if wanted is not None and wanted.owner is not owner:
             owner, change = wanted.owner, wanted
-    if owner is Owner.NOBODY and fold.inbound and not fold.recruiter:
+    if owner is Owner.NOBODY and fold.inbound and not fold.humans:
         owner, change = Owner.ASSISTANT, OwnerChange(owner=Owner.ASSISTANT, reason="candidate_returned")
     return Ownership(owner, change)

@@ -14,6 +14,7 @@ from app.database.errors import RecordError, RecordUnavailable
 from app.database.outbox import Channel, Outbox
 from app.engine.apology import Apologies
 from app.engine.delivery import Delivery
+from app.engine.desk_outcomes import DeskOutcomes
 from app.engine.reports import Reports, is_report
 from app.engine.settling import Pace, wait_seconds
 from app.engine.turn import Turns
@@ -28,6 +29,8 @@ log = get_logger()
 TASK_SECONDS = 150
 # A mailbox this old without a turn has lost its wake-up.
 OVERDUE_SECONDS = 15.0
+# Recruiters learn within 2 s that a message did not reach the candidate.
+SHOW_SECONDS = 0.75
 MOST_SWEPT = 200
 
 
@@ -44,6 +47,7 @@ class Engine:
         outbox: Outbox,
         whatsapp: WhatsApp,
         wakeups: Wakeups,
+        outcomes: DeskOutcomes,
         pace: Pace,
         on_error: Callable[[BaseException], None],
     ) -> None:
@@ -55,6 +59,7 @@ class Engine:
         self._outbox = outbox
         self._whatsapp = whatsapp
         self._wakeups = wakeups
+        self._outcomes = outcomes
         self._pace = pace
         self._on_error = on_error
 
@@ -74,7 +79,12 @@ class Engine:
         async def sweep(perpetual: Perpetual = every) -> None:  # noqa: ARG001 docket reads the schedule from it
             await self.sweep()
 
-        for task in (wake, deliver, sweep):
+        soon = Perpetual(every=timedelta(seconds=SHOW_SECONDS), automatic=True)
+
+        async def show_outcomes(perpetual: Perpetual = soon) -> None:  # noqa: ARG001 docket reads the schedule from it
+            await self.show_outcomes()
+
+        for task in (wake, deliver, sweep, show_outcomes):
             docket.register(task)
 
     async def wake(self, address: str, epoch: int, step: int) -> None:
@@ -157,6 +167,13 @@ class Engine:
                 await self._delivery.run(conversation_id, address, Channel(channel))
             except (RecordUnavailable, RedisError, OSError) as error:
                 log.warning("delivery.postponed", error_type=type(error).__name__)
+
+    async def show_outcomes(self) -> None:
+        """Show recruiters what became of messages; the next pass repeats what failed."""
+        try:
+            await self._outcomes.show()
+        except RecordUnavailable as error:
+            log.info("outcomes.postponed", error_type=type(error).__name__)
 
     async def sweep(self) -> None:
         """Wake mailboxes that lost their wake-up and lanes whose worker died."""

@@ -141,7 +141,7 @@ class Turns:
         ownership = decide(opened.owner, opened.owner_since.timestamp(), events)
         now = time.time()
         proposal = None
-        if events.inbound and ownership.owner is Owner.ASSISTANT and not events.recruiter:
+        if events.inbound and ownership.owner is Owner.ASSISTANT and not events.humans:
             proposal = await self._thinker.propose(
                 opened, events, turn_no=opened.turn_no + 1, attempt=restarts, resumed=lease.tries > 1, now=now
             )

@@ -18,8 +18,9 @@ LINGER_SECONDS = 0.001
 # A write that takes longer has failed for its requests; they are answered 503 and come again.
 WRITE_SECONDS = 3.0
 
-# Address, dedupe id, event as JSON (text: Redis' msgpack has no binary type), takes over from the assistant.
-Item = tuple[str, str, str, bool]
+# Address, dedupe id, event as JSON (text: Redis' msgpack has no binary type), takes over from the assistant; for
+# Chatwoot's events also what the mailbox is to remember of the desk (`state|…`, `typing|…`).
+Item = tuple[str, str, str, bool] | tuple[str, str, str, bool, str]
 
 
 @dataclass(frozen=True)

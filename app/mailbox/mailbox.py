@@ -19,7 +19,7 @@ import msgspec
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from app.recruiting.events import Event
+from app.recruiting.events import CandidateSaid, Event
 
 DUE = "mb:due"
 DEAD = "mb:dead"
@@ -121,22 +121,25 @@ class Mailbox:
         """State of the burst, or None when nothing waits. One round trip."""
         queue, state = keys(address, "q", "h")
         pipe = self._redis.pipeline(transaction=False)
-        pipe.hmget(state, ["first", "last", "nb"])
+        pipe.hmget(state, ["first", "last", "nb", "typing"])
         pipe.lrange(queue, -1, -1)
         pipe.llen(queue)
         pipe.time()
-        (first, last, not_before), newest, count, (seconds, micros) = await pipe.execute()
+        (first, last, not_before, typing), newest, count, (seconds, micros) = await pipe.execute()
         if not newest:
             return None
         now = seconds + micros / 1e6
+        event = _event.decode(newest[0])
+        # A recruiter is typing: what they are about to say comes first. Their own acts wait for nothing.
+        held_until = float(typing or 0) if isinstance(event, CandidateSaid) else 0.0
         return Clock(
             # Without stamps the burst was taken up before: it has settled.
             first=float(first or 0),
             last=float(last or first or 0),
-            not_before=float(not_before or 0),
+            not_before=max(float(not_before or 0), held_until),
             now=now,
             count=count,
-            newest=_event.decode(newest[0]),
+            newest=event,
         )
 
     async def take(self, address: str) -> Taken:
@@ -247,6 +250,43 @@ class Mailbox:
     async def is_held(self, address: str) -> bool:
         """True from the moment a recruiter's message is stored until the assistant is given the conversation back."""
         return bool(await self._redis.hexists(keys(address, "h")[0], "hold"))
+
+    async def note_status(self, address: str, status: str, *, assignee: str | None = None) -> None:
+        """We are about to set this status in Chatwoot: its echo tells nothing new. `assignee` None leaves it alone."""
+        state = keys(address, "h")[0]
+        known = {"desk_status": status} | ({"desk_assignee": assignee} if assignee is not None else {})
+        pipe = self._redis.pipeline(transaction=True)
+        pipe.hset(state, mapping=known)
+        pipe.expire(state, IDLE_SECONDS, nx=True)
+        await pipe.execute()
+
+    async def written(self, address: str, what: str) -> str:
+        """What was last written to Chatwoot under this name, empty if nothing is known."""
+        return (await self._redis.hget(keys(address, "desk")[0], what) or b"").decode()
+
+    async def note_written(self, address: str, what: str, value: str) -> None:
+        """Remember what Chatwoot has, so that only differences are written."""
+        desk = keys(address, "desk")[0]
+        pipe = self._redis.pipeline(transaction=True)
+        pipe.hset(desk, what, value)
+        pipe.expire(desk, IDLE_SECONDS)
+        await pipe.execute()
+
+    async def pace(self, address: str, *, most: int, seconds: int) -> float:
+        """Count one write of this conversation; returns seconds to wait when `most` were made in this window."""
+        counter = f"{keys(address, 'desk')[0]}:pace"
+        pipe = self._redis.pipeline(transaction=True)
+        pipe.incr(counter)
+        pipe.expire(counter, seconds, nx=True)
+        pipe.pttl(counter)
+        count, _, left = await pipe.execute()
+        return max(left, 1000) / 1000 if count > most else 0.0
+
+    async def erase(self, address: str) -> None:
+        """Forget a mailbox: events, clocks, parked events, marks."""
+        await self._redis.delete(*keys(address, "q", "h", "seen", "dead", "sending", "desk"))
+        await self._redis.zrem(DUE, address)
+        await self._redis.zrem(DEAD, address)
 
     async def link(self, alias: str, address: str) -> None:
         """Events for `alias` go to `address` from now on (two identities turned out to be one person)."""

@@ -59,6 +59,21 @@ class RecruiterSaid(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     attachments: list[RecruiterAttachment] = []
     in_reply_to: int = 0
     template: dict[str, object] = {}  # `template_params` of the composer
+    automatic: bool = False  # written by a rule, survey or other bot: it goes to the candidate and takes nothing over
+
+
+class RecruiterDeleted(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="recruiter_deleted"):
+    """A recruiter deleted a public message of theirs."""
+
+    message_id: int
+    conversation_id: int
+    at: float
+
+
+class RecruiterTyping(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="recruiter_typing"):
+    """A recruiter is writing to the candidate: the assistant waits a few seconds. Never lies in a mailbox."""
+
+    conversation_id: int
 
 
 class RecruiterNoted(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="recruiter_noted"):
@@ -80,6 +95,14 @@ class DeskChanged(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True,
     status: str = ""
     assignee_id: int = 0
     assignee_type: str = ""
+    changed: list[str] = []  # of `status`, `assignee_id`, `assignee_agent_bot_id`: what the webhook says has changed
+
+
+class HandBack(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="hand_back"):
+    """The person who took the conversation has been silent too long, or their pause is over."""
+
+    at: float
+    reason: str  # silence | pause_over
 
 
 class StatusReported(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="status_reported"):
@@ -102,4 +125,14 @@ class Quarantined(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True,
     at: float
 
 
-Event = CandidateSaid | IdentityChanged | RecruiterSaid | RecruiterNoted | DeskChanged | StatusReported | Quarantined
+Event = (
+    CandidateSaid
+    | IdentityChanged
+    | RecruiterSaid
+    | RecruiterNoted
+    | RecruiterDeleted
+    | DeskChanged
+    | HandBack
+    | StatusReported
+    | Quarantined
+)

@@ -164,6 +164,10 @@ FACTS_REJECTED: Final[Bounded[Counter]] = Bounded(
 GUARD_BLOCKS: Final[Bounded[Counter]] = Bounded(
     counter("guard_blocks_total", "Drafted replies that were not sent.", ("rule",)), 30
 )
+DESK_HALTED: Final = gauge("desk_halted", "1 while Chatwoot refuses our access token.", mode="livemax")
+RECONCILED_GAPS: Final = counter(
+    "desk_reconciled_gaps_total", "Acts of recruiters that no webhook had brought; reconciliation found them."
+)
 MUTED_WAITING: Final = gauge(
     "assistant_muted_waiting_conversations", "Candidates who wait while nobody, or a silent person, owns the talk."
 )

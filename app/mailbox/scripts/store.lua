@@ -1,5 +1,7 @@
 -- Store events in their mailboxes: drop the ids already seen, append the rest, mark the mailbox due.
--- KEYS: the set of due mailboxes.  ARGV[1]: msgpack list of {address, id, payload, takes_over}.
+-- KEYS: the set of due mailboxes.  ARGV[1]: msgpack list of {address, id, payload, takes_over, note of the desk?}.
+--   Notes: 'state|<time>|<status>|<assignee>' is stored only if it is newer and different from what is known;
+--   'typing|<seconds>' is never stored, it only delays the next turn.
 --   ARGV[2]: seconds that a seen id is remembered.
 -- Returns msgpack: list of {stored (1|0), address, epoch to wake (0 = somebody already does)}.
 -- Mailbox keys are derived from the address: on Redis Cluster, call once per hash slot.
@@ -10,7 +12,23 @@ local out = {}
 for i, event in ipairs(cmsgpack.unpack(ARGV[1])) do
   local address = redis.call('GET', 'mb:alias:{' .. event[1] .. '}') or event[1]
   local box = 'mb:{' .. address .. '}:'
-  local stored = redis.call('ZADD', box .. 'seen', 'NX', now, event[2])
+  local kind, first, rest = string.match(event[5] or '', '^(%a+)|([^|]*)|?(.*)$')
+  local fresh = kind ~= 'typing'
+  if kind == 'typing' then
+    redis.call('HSET', box .. 'h', 'typing', string.format('%.3f', now + tonumber(first)))
+    redis.call('EXPIRE', box .. 'h', 2592000, 'NX')
+  elseif kind == 'state' then
+    local status, assignee = string.match(rest, '^([^|]*)|(.*)$')
+    local known = redis.call('HMGET', box .. 'h', 'desk_status', 'desk_assignee', 'desk_at')
+    local older = known[3] and tonumber(first) < tonumber(known[3])
+    fresh = not older and not (known[1] == status and (known[2] or '') == assignee)
+    if not older then
+      redis.call('HSET', box .. 'h', 'desk_status', status, 'desk_assignee', assignee, 'desk_at', first)
+      redis.call('EXPIRE', box .. 'h', 2592000, 'NX')
+    end
+  end
+  local stored = 0
+  if fresh then stored = redis.call('ZADD', box .. 'seen', 'NX', now, event[2]) end
   if stored == 1 then
     redis.call('RPUSH', box .. 'q', event[3])
     local stamps = {'last', string.format('%.3f', now)}
@@ -25,7 +43,7 @@ for i, event in ipairs(cmsgpack.unpack(ARGV[1])) do
   local epoch = 0
   if stored == 1 then
     if redis.call('HSETNX', box .. 'h', 'woken', '1') == 1 then epoch = tonumber(redis.call('HGET', box .. 'h', 'epoch') or '0') + 1 end
-  elseif redis.call('EXISTS', box .. 'q') == 1 then
+  elseif redis.call('EXISTS', box .. 'q') == 1 and (fresh or redis.call('ZSCORE', box .. 'seen', event[2])) then
     epoch = tonumber(redis.call('HGET', box .. 'h', 'epoch') or '0') + 1
   end
   out[i] = {stored, address, epoch}

@@ -1,0 +1,206 @@
+"""The lane to the recruiters: what a row's `kind` and `body` mean to Chatwoot."""
+
+import json
+import time
+from typing import Any
+
+import msgspec
+
+from app.channels.chatwoot import Chatwoot, Desk, NotFound
+from app.channels.chatwoot_files import ChatwootUploads
+from app.channels.errors import Halted, Rejected, Retry, SendError
+from app.channels.media import MediaFile, WhatsAppMedia
+from app.database.conversations import ChatwootLink, Conversations, OpenTurn
+from app.database.desk import DeskRecord
+from app.database.outbox import ClaimedRow
+from app.mailbox.mailbox import Mailbox
+from app.telemetry.logs import get_logger
+from app.telemetry.metrics import DESK_HALTED
+
+log = get_logger()
+# Chatwoot takes 200 messages a minute in one conversation, recruiters' own included.
+MOST_PER_MINUTE = 150
+HALT_SECONDS = 30.0
+REMADE = "This conversation was deleted here and made again; what was said before is in the record."
+MISSING_FILE = "(the file could not be fetched from WhatsApp)"
+
+
+class ChatwootLane:
+    """Rows to the recruiter: `incoming`, `outgoing`, `note` (body `text`), `status` (`status`), `profile` (`contact`,
+    `labels`, `attributes`), `team` (`team_id`)."""
+
+    settles_each = False
+
+    def __init__(
+        self,
+        chatwoot: Chatwoot,
+        uploads: ChatwootUploads,
+        media: WhatsAppMedia,
+        conversations: Conversations,
+        record: DeskRecord,
+        mailbox: Mailbox,
+    ) -> None:
+        self._chatwoot = chatwoot
+        self._uploads = uploads
+        self._media = media
+        self._conversations = conversations
+        self._record = record
+        self._mailbox = mailbox
+        self._halted_until = 0.0
+
+    async def send(self, row: ClaimedRow, *, conversation_id: str, address: str) -> str:
+        """Raises SendError. A conversation that a recruiter deleted is made again, once, and says so."""
+        if time.monotonic() < self._halted_until:
+            raise Halted("Chatwoot refused the access token", code=401)
+        try:
+            sent = await self._send(row, conversation_id, address)
+        except Halted:
+            self._halted_until = time.monotonic() + HALT_SECONDS
+            DESK_HALTED.set(1)
+            log.error("chatwoot.halted", reason="the access token is refused: see CHATWOOT_API_TOKEN")
+            raise
+        DESK_HALTED.set(0)
+        return sent
+
+    async def _send(self, row: ClaimedRow, conversation_id: str, address: str) -> str:
+        desk = await self._desk(row, conversation_id, address)
+        try:
+            return await self._write(row, desk, conversation_id, address)
+        except NotFound:
+            known = await self._known(address)
+            if known is None or known.conversation_id == desk.conversation_id:
+                known = await self._make_desk(conversation_id, address)
+                note = {"message_type": "outgoing", "private": True, "content": REMADE}
+                await self._chatwoot.say(known.conversation_id, note, f"{row.id}:remade")
+            return await self._write(row, known, conversation_id, address)
+
+    async def find(self, row: ClaimedRow, *, conversation_id: str, address: str) -> str | None:
+        """Chatwoot's id of the message that carries our row id."""
+        if row.kind not in ("incoming", "outgoing", "note"):  # safe to repeat
+            return None
+        desk = await self._desk(row, conversation_id, address)
+        try:
+            found = await self._chatwoot.find(desk.conversation_id, row.id, since=row.created_at.timestamp())
+        except NotFound:
+            return None
+        return str(found) if found else None
+
+    async def _write(self, row: ClaimedRow, desk: Desk, conversation_id: str, address: str) -> str:
+        match row.kind:
+            case "status":
+                await self._mailbox.note_status(address, row.body["status"])
+                await self._chatwoot.set_status(desk.conversation_id, row.body["status"])
+                return f"status:{row.id}"
+            case "profile":
+                await self._profile(row, desk, address)
+                return f"profile:{row.id}"
+            case "team":
+                await self._chatwoot.assign_team(desk.conversation_id, int(row.body["team_id"]))
+                return f"team:{row.id}"
+            case "incoming" | "outgoing" | "note":
+                return str(await self._say(row, desk, conversation_id, address))
+        raise Rejected(f"unknown kind of row {row.kind!r}")
+
+    async def _say(self, row: ClaimedRow, desk: Desk, conversation_id: str, address: str) -> int:
+        if wait := await self._mailbox.pace(address, most=MOST_PER_MINUTE, seconds=60):
+            raise Retry("many messages in one conversation", retry_after=wait, kind="throttled")
+        message: dict[str, Any] = {
+            "content": row.body["text"],
+            "message_type": "incoming" if row.kind == "incoming" else "outgoing",
+        }
+        if row.kind == "note":
+            message["private"] = True
+        quoted = int(row.body.get("in_reply_to") or 0)
+        if wamid := row.body.get("reply_to"):
+            quoted = await self._record.message_of(conversation_id, wamid)
+        if quoted:
+            message["content_attributes"] = {"in_reply_to": quoted}
+        if media := row.body.get("media"):
+            file = await self._fetched(media)
+            if file is not None:
+                voice = bool(media.get("voice"))
+                return await self._uploads.say(desk.conversation_id, message, row.id, [file], voice=voice)
+            message["content"] = f"{message['content']} {MISSING_FILE}"
+        return await self._chatwoot.say(desk.conversation_id, message, row.id)
+
+    async def _fetched(self, media: dict[str, Any]) -> MediaFile | None:
+        """None: WhatsApp does not give the file, and will not."""
+        try:
+            file = await self._media.fetch(media["media_id"])
+        except Rejected:
+            return None
+        except SendError as error:
+            # Trouble at WhatsApp must not read as trouble at Chatwoot.
+            raise Retry(error.title, code=error.code, retry_after=error.retry_after, kind="media") from None
+        return MediaFile(
+            content=file.content, mime=file.mime, sha256=file.sha256, filename=media.get("filename") or file.filename
+        )
+
+    async def _profile(self, row: ClaimedRow, desk: Desk, address: str) -> None:
+        """Written only where it differs from what we wrote last; labels of recruiters stay."""
+        contact, attributes = row.body.get("contact") or {}, row.body.get("attributes") or {}
+        labels = sorted(row.body.get("labels") or [])
+        await self._once(address, "contact", contact, lambda: self._contact(desk.contact_id, contact))
+        await self._once(
+            address, "attributes", attributes, lambda: self._chatwoot.set_attributes(desk.conversation_id, attributes)
+        )
+        ours = json.loads(await self._mailbox.written(address, "labels") or "[]")
+        if ours != labels:
+            present = await self._chatwoot.labels(desk.conversation_id)
+            wanted = [label for label in present if label not in ours or label in labels]
+            wanted += [label for label in labels if label not in wanted]
+            if wanted != present:
+                await self._chatwoot.set_labels(desk.conversation_id, wanted)
+            await self._mailbox.note_written(address, "labels", json.dumps(labels))
+
+    async def _once(self, address: str, name: str, value: dict[str, Any], write: Any) -> None:
+        stamp = json.dumps(value, sort_keys=True, ensure_ascii=False)
+        if value and await self._mailbox.written(address, name) != stamp:
+            await write()
+            await self._mailbox.note_written(address, name, stamp)
+
+    async def _contact(self, contact_id: int, fields: dict[str, Any]) -> None:
+        try:
+            await self._chatwoot.update_contact(contact_id, fields)
+        except NotFound:
+            raise
+        except Rejected as refused:
+            phone = fields.get("phone_number")
+            if refused.code != 422 or not phone:
+                raise
+            # The number belongs to another contact: the same person, seen before by number alone.
+            other = await self._chatwoot.contact_with_phone(phone)
+            if other is not None and other != contact_id:
+                await self._chatwoot.merge_contacts(contact_id, other)
+            await self._chatwoot.update_contact(contact_id, fields)
+
+    async def _desk(self, row: ClaimedRow, conversation_id: str, address: str) -> Desk:
+        if "desk" in row.body:  # known when the turn was opened: no look-up
+            return msgspec.convert(row.body["desk"], Desk)
+        return await self._known(address) or await self._make_desk(conversation_id, address)
+
+    async def _known(self, address: str) -> Desk | None:
+        opened = await self._conversations.find(address)
+        if opened is None or not opened.chatwoot.conversation_id:
+            return None
+        return Desk(contact_id=opened.chatwoot.contact_id, conversation_id=opened.chatwoot.conversation_id)
+
+    async def _make_desk(self, conversation_id: str, address: str) -> Desk:
+        opened = await self._conversations.find(address)
+        if opened is None:
+            raise Rejected("the conversation is not in the record")
+        desk = await self._chatwoot.open_desk(opened.address, name=shown_name(opened), phone=phone_of(opened))
+        await self._mailbox.note_status(address, desk.status, assignee="")
+        link = ChatwootLink(contact_id=desk.contact_id, conversation_id=desk.conversation_id)
+        await self._conversations.set_chatwoot(conversation_id, link)
+        return desk
+
+
+def shown_name(opened: OpenTurn) -> str:
+    """What recruiters read as the contact's name."""
+    return opened.profile_name or opened.username or "WhatsApp candidate"
+
+
+def phone_of(opened: OpenTurn) -> str:
+    """E.164, empty if unknown."""
+    return f"+{opened.recipient.wa_id}" if opened.recipient.wa_id else ""

@@ -1,0 +1,115 @@
+"""What a recruiter writes reaches the candidate, or the recruiter learns why not."""
+
+import base64
+from collections.abc import Callable
+
+import pytest
+
+from app.database.conversations import Owner
+from app.local.chatwoot_state import Message
+from tests.faults.test_takeover import in_chatwoot
+from tests.fixtures.stack import Phone, Stack, until_true
+
+PDF = b"%PDF-1.4\n1 0 obj<</Type/Catalog>>endobj\ntrailer<</Root 1 0 R>>\n%%EOF\n"
+
+
+async def met(desk: Stack) -> tuple[Phone, int]:
+    """A candidate who has been answered once, and their conversation in Chatwoot."""
+    phone = await desk.candidate()
+    await phone.exchange("Hello, I am looking for work")
+    return phone, (await in_chatwoot(desk, phone)).chatwoot.conversation_id
+
+
+async def until_noted(desk: Stack, conversation: int, words: str, seconds: float = 15) -> Message:
+    """Wait for a private note that holds `words`."""
+    found: list[Message] = []
+
+    async def noted() -> bool:
+        notes = [each for each in desk.shown_in_chatwoot(conversation) if each.private]
+        found[:] = [each for each in notes if words in (each.content or "")]
+        return bool(found)
+
+    await until_true(noted, what=f"a note with {words!r}", seconds=seconds)
+    return found[0]
+
+
+async def until_message(desk: Stack, message_id: int, condition: Callable[[Message], bool], what: str) -> None:
+    async def holds() -> bool:
+        return condition(desk.chatwoot.store.state.messages[message_id])
+
+    await until_true(holds, what=what)
+
+
+async def test_delivered_and_read_are_shown_on_the_assistants_message(desk: Stack) -> None:
+    phone, conversation = await met(desk)
+    await desk.whatsapp_http.post(f"/_twin/candidates/{phone.number}/read", json={})
+    (ours,) = [each for each in desk.shown_in_chatwoot(conversation) if each.message_type == "outgoing"]
+    await until_message(desk, ours.id, lambda each: each.status == "read", "the message to be shown as read")
+
+
+async def test_a_message_that_whatsapp_refuses_is_marked_and_explained(desk: Stack) -> None:
+    phone, conversation = await met(desk)
+    fault = {"on": "POST /messages", "match": f'"to":"+{phone.number}"', "action": "respond", "code": 131026}
+    await desk.whatsapp_http.post("/_twin/faults", json={**fault, "status": 400})
+    said = await desk.recruiter(conversation, content="Can you call me?")
+    note = await until_noted(desk, conversation, "WhatsApp cannot reach this number")
+    assert note.content_attributes["in_reply_to"] == said["id"]
+    await until_message(desk, said["id"], lambda each: each.status == "failed", "the message to be marked failed")
+    assert "cannot reach" in desk.chatwoot.store.state.messages[said["id"]].content_attributes["external_error"]
+
+
+async def test_a_pdf_reaches_the_candidate_with_its_text(desk: Stack) -> None:
+    phone, conversation = await met(desk)
+    file = {
+        "filename": "contract.pdf",
+        "mime_type": "application/pdf",
+        "content_base64": base64.b64encode(PDF).decode(),
+    }
+    await desk.recruiter(conversation, content="Your **contract**", attachments=[file])
+    replies = await phone.until(lambda all_: any(each["type"] == "document" for each in all_), "the document")
+    assert replies[-1]["text"] == "Your *contract*"
+
+
+async def test_a_file_that_whatsapp_does_not_take_is_named_in_a_note(desk: Stack) -> None:
+    _, conversation = await met(desk)
+    file = {"filename": "a.zip", "mime_type": "application/zip", "content_base64": base64.b64encode(b"PK").decode()}
+    said = await desk.recruiter(conversation, attachments=[file])
+    await until_noted(desk, conversation, "WhatsApp does not take files of type application/zip")
+    await until_message(desk, said["id"], lambda each: each.status == "failed", "the message to be marked failed")
+
+
+async def test_quotes_travel_both_ways(desk: Stack) -> None:
+    phone, conversation = await met(desk)
+    asked = desk.shown_in_chatwoot(conversation)[0]
+    await desk.recruiter(conversation, content="About this:", in_reply_to=asked.id)
+    replies = await phone.until(lambda all_: any("About this" in each["text"] for each in all_), "the quote")
+    shown = (await phone.screen())["messages"]
+    first = next(each for each in shown if each["from"] != "business")
+    assert replies[-1]["reply_to"] == first["id"]
+
+
+async def test_a_deleted_message_that_has_gone_is_said_to_have_gone(desk: Stack) -> None:
+    phone, conversation = await met(desk)
+    said = await desk.recruiter(conversation, content="Wrong person, sorry")
+    await phone.until(lambda all_: any("Wrong person" in each["text"] for each in all_), "the message")
+    await desk.chatwoot_http.delete(f"/_twin/conversations/{conversation}/messages/{said['id']}")
+    await until_noted(desk, conversation, "had already reached WhatsApp")
+
+
+async def test_surveys_and_rules_reach_nobody_and_pause_nobody(desk: Stack) -> None:
+    phone, conversation = await met(desk)
+    for author in ("automation", "csat", "captain"):
+        await desk.recruiter(conversation, content=f"from {author}", author=author)
+    await phone.exchange("I can drive a truck")
+    assert not [each for each in await phone.replies() if "from " in each["text"]]
+    assert (await phone.view()).owner is Owner.ASSISTANT
+
+
+@pytest.mark.parametrize("params", [{"1": "Anna"}, {"body": {"1": "Anna"}}])
+async def test_a_template_of_the_composer_is_sent_as_a_template(desk: Stack, params: dict[str, object]) -> None:
+    phone, conversation = await met(desk)
+    chosen = {"name": "conversation_follow_up", "language": "en", "category": "UTILITY", "processed_params": params}
+    await desk.recruiter(conversation, content="Hello Anna", template_params=chosen)
+    await phone.until(
+        lambda all_: any("Hello Anna, we have an answer" in each["text"] for each in all_), "the template"
+    )
