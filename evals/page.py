@@ -1,0 +1,199 @@
+"""The report as one HTML file: tables, plots as SVG, every faulty dialogue with its words. Opens without internet."""
+
+import html
+from collections.abc import Callable, Iterable, Sequence
+from statistics import median
+
+import leather  # type: ignore[import-untyped]  # SVG charts in plain Python, one package; matplotlib brings seven, 60 MB
+
+from evals.measures import Count
+from evals.summary import EvalReport, Played, percentile
+
+_STYLE = """
+:root { color-scheme: light; --ink: #1c2430; --soft: #5b6676; --line: #dfe4ea; --good: #1a7f4b; --bad: #b3261e; }
+body { font: 15px/1.5 system-ui, sans-serif; color: var(--ink); max-width: 62rem; margin: 2rem auto; padding: 0 1rem; }
+h1 { font-size: 1.6rem; margin: 0 0 .3rem; } h2 { font-size: 1.15rem; margin: 2.2rem 0 .6rem; }
+p.lead { color: var(--soft); margin-top: 0; }
+.cards { display: flex; flex-wrap: wrap; gap: .7rem; margin: 1rem 0; }
+.card { border: 1px solid var(--line); border-radius: .6rem; padding: .6rem .9rem; min-width: 8rem; }
+.card b { display: block; font-size: 1.35rem; font-variant-numeric: tabular-nums; }
+.card span { color: var(--soft); font-size: .85rem; }
+.good b { color: var(--good); } .bad b { color: var(--bad); }
+table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; }
+th, td { text-align: right; padding: .3rem .6rem; border-bottom: 1px solid var(--line); }
+th:first-child, td:first-child { text-align: left; }
+th { color: var(--soft); font-weight: 600; }
+.plots { display: grid; grid-template-columns: repeat(auto-fit, minmax(27rem, 1fr)); gap: 1rem; }
+.plots svg { width: 100%; height: auto; }
+details { border: 1px solid var(--line); border-radius: .6rem; padding: .5rem .8rem; margin: .5rem 0; }
+summary { cursor: pointer; } ul.faults { color: var(--bad); margin: .4rem 0; }
+.said { white-space: pre-wrap; margin: .25rem 0; padding: .35rem .6rem; border-radius: .5rem; }
+.them { background: #eef6ff; margin-right: 3rem; } .us { background: #f3f4f6; margin-left: 3rem; }
+"""
+_BLUE, _GREEN = "#2f6fbb", "#2f9e6b"
+leather.theme.background_color = "#ffffff"
+leather.theme.title_color = leather.theme.label_color = "#1c2430"
+leather.theme.title_font_family = leather.theme.tick_font_family = leather.theme.label_font_family = "sans-serif"
+
+
+def page(report: EvalReport) -> str:
+    """The whole document."""
+    faulty = [one for one in report.played if not one.perfect]
+    parts = [
+        f"<h1>Evaluation of the {_e(report.tier)} tier</h1>",
+        f'<p class="lead">{len(report.played)} scripted dialogues in {len(_languages(report))} languages, '
+        f"{sum(len(one.run.turns) for one in report.played)} turns, {report.seconds:.1f} s.</p>",
+        _cards(report),
+        "<h2>Fields</h2>",
+        _field_table(report),
+        "<h2>Plots</h2>",
+        f'<div class="plots">{"".join(_plots(report))}</div>',
+        "<h2>Languages</h2>",
+        _group_table(report, "language", lambda one: one.run.dialogue.id.partition("-")[0]),
+        "<h2>Personas</h2>",
+        _group_table(report, "persona", lambda one: one.run.dialogue.persona),
+        f"<h2>Dialogues with a fault ({len(faulty)})</h2>",
+        *(_dialogue(one) for one in faulty),
+        f"<h2>Dialogues as expected ({len(report.played) - len(faulty)})</h2>",
+        *(_dialogue(one) for one in report.played if one.perfect),
+    ]
+    return (
+        '<!doctype html><html lang="en"><head><meta charset="utf-8">'
+        f"<title>Evaluation: {_e(report.tier)}</title><style>{_STYLE}</style></head>"
+        f"<body>{''.join(parts)}</body></html>"
+    )
+
+
+def _e(text: object) -> str:
+    return html.escape(str(text))
+
+
+def _languages(report: EvalReport) -> list[str]:
+    return sorted({one.run.dialogue.id.partition("-")[0] for one in report.played})
+
+
+def _cards(report: EvalReport) -> str:
+    turns, to_qualified = report.turn_seconds, report.messages_to_qualified
+    cards = [
+        (f"{report.asked_total.f1:.3f}", "F1 on asked answers", report.asked_total.f1 >= 0.90),
+        (f"{report.evidence_rate:.1%}", "facts with evidence", report.evidence_rate == 1.0),
+        (len(report.forbidden), "forbidden facts", not report.forbidden),
+        (len(report.contradicted), "contradicted values", not report.contradicted),
+        (len(report.guard_hits), "guard hits", not report.guard_hits),
+        (f"{sum(one.perfect for one in report.played)}/{len(report.played)}", "dialogues without a fault", None),
+        (median(to_qualified) if to_qualified else "–", "messages to qualified, median", None),
+        (f"{median(turns) * 1000:.0f} ms" if turns else "–", "turn, median", None),
+        (f"{percentile(turns, 0.95) * 1000:.0f} ms", "turn, p95", None),
+        (f"${report.cost_usd:.4f}", "cost of the run", None),
+    ]
+    classes = {None: "card", True: "card good", False: "card bad"}
+    shown = "".join(
+        f'<div class="{classes[good]}"><b>{_e(value)}</b><span>{_e(label)}</span></div>' for value, label, good in cards
+    )
+    return f'<div class="cards">{shown}</div>'
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    top = "".join(f"<th>{_e(name)}</th>" for name in head)
+    body = "".join("<tr>" + "".join(f"<td>{_e(cell)}</td>" for cell in row) + "</tr>" for row in rows)
+    return f"<table><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table>"
+
+
+def _field_table(report: EvalReport) -> str:
+    def row(name: str, asked: Count, every: Count) -> list[object]:
+        counts = (asked.right, asked.wrong, asked.missing)
+        return [name, *counts, *(f"{value:.3f}" for value in (asked.precision, asked.recall, asked.f1, every.f1))]
+
+    rows = [row(name, asked, report.every[name]) for name, asked in report.asked.items()]
+    rows.append(row("all", report.asked_total, report.every_total))
+    head = ("field", "right", "wrong", "missing", "precision", "recall", "F1", "F1 with volunteered")
+    return _table(head, rows)
+
+
+def _grouped(report: EvalReport, key: Callable[[Played], str]) -> dict[str, list[Played]]:
+    groups: dict[str, list[Played]] = {}
+    for one in report.played:
+        groups.setdefault(key(one), []).append(one)
+    return groups
+
+
+def _group_table(report: EvalReport, name: str, key: Callable[[Played], str]) -> str:
+    rows = []
+    for group, played in _grouped(report, key).items():
+        total, to_qualified = _total(played), [one.run.qualified_after for one in played if one.run.qualified_after]
+        rows.append(
+            (
+                group,
+                len(played),
+                sum(one.perfect for one in played),
+                f"{total.f1:.3f}",
+                sum(len(one.marks.forbidden) for one in played),
+                sum(len(one.marks.guard) for one in played),
+                median(to_qualified) if to_qualified else "–",
+            )
+        )
+    return _table((name, "dialogues", "without fault", "F1 asked", "forbidden", "guard hits", "messages"), rows)
+
+
+def _total(played: Iterable[Played]) -> Count:
+    total = Count()
+    for one in played:
+        for count in one.marks.asked.values():
+            total.add(count)
+    return total
+
+
+def _plots(report: EvalReport) -> list[str]:
+    fields = [(round(count.f1, 3), name.replace("_", " ")) for name, count in reversed(report.asked.items())]
+    groups = _grouped(report, lambda one: one.run.dialogue.id.partition("-")[0])
+    languages = [(code, round(_total(played).f1, 3)) for code, played in groups.items()]
+    plots = [
+        _bars("F1 on asked answers by field", fields),
+        _columns("F1 on asked answers by language", languages, _GREEN, most=1.0),
+        _columns("Messages to qualified (dialogues)", _histogram(report.messages_to_qualified), _BLUE),
+        _columns("Turn time, milliseconds (turns)", _latencies(report.turn_seconds), _BLUE),
+    ]
+    if report.cost_usd:
+        costs = [(code, round(sum(one.marks.cost_usd for one in played), 4)) for code, played in groups.items()]
+        plots.append(_columns("Cost by language, USD", costs, _GREEN))
+    return plots
+
+
+def _bars(title: str, data: Sequence[tuple[float, str]]) -> str:
+    chart = leather.Chart(title)
+    chart.add_x_scale(0, 1)
+    chart.add_bars(data, fill_color=_BLUE)
+    return str(chart.to_svg(width=620, height=330))
+
+
+def _columns(title: str, data: Sequence[tuple[str, float]], colour: str, *, most: float | None = None) -> str:
+    if not data:
+        return ""
+    chart = leather.Chart(title)
+    chart.add_y_scale(0, most or max(1.0, *(value for _, value in data)))
+    chart.add_columns(data, fill_color=colour)
+    return str(chart.to_svg(width=620, height=330))
+
+
+def _histogram(values: Sequence[int]) -> list[tuple[str, float]]:
+    return [(str(n), float(values.count(n))) for n in range(values[0], values[-1] + 1)] if values else []
+
+
+def _latencies(seconds: Sequence[float]) -> list[tuple[str, float]]:
+    """Turns per range; edges double, so that 3 ms and 3 s both fit."""
+    edges = [2**power for power in range(15)]
+    counts = [(low, sum(low <= value * 1000 < 2 * low for value in seconds)) for low in edges]
+    used = [index for index, (_, count) in enumerate(counts) if count]
+    return [(f"{low}–{2 * low}", float(n)) for low, n in counts[used[0] : used[-1] + 1]] if used else []
+
+
+def _dialogue(one: Played) -> str:
+    marks = one.marks
+    faults = [*marks.faults, *marks.forbidden, *marks.contradicted, *(f"guard: {hit}" for hit in marks.guard)]
+    listed = "".join(f'<li dir="auto">{_e(fault)}</li>' for fault in faults)
+    said = []
+    for turn in one.run.turns:
+        said += [f'<div class="said them" dir="auto">{_e(text)}</div>' for text in turn.candidate]
+        said += [f'<div class="said us" dir="auto">{_e(reply.text)}</div>' for reply in turn.replies]
+    head = f"{_e(one.run.dialogue.id)} · {one.run.messages} messages · {_e(one.run.stage)}"
+    return f'<details><summary>{head}</summary><ul class="faults">{listed}</ul>{"".join(said)}</details>'

@@ -1,0 +1,135 @@
+"""All dialogues together: the numbers that thresholds are set on."""
+
+from collections.abc import Iterable, Sequence
+from statistics import median
+
+import msgspec
+
+from evals.measures import FIELDS, Count, Marks
+from evals.runner import Run
+
+
+class Played(msgspec.Struct, kw_only=True):
+    """A dialogue with its marks."""
+
+    run: Run
+    marks: Marks
+
+    @property
+    def perfect(self) -> bool:
+        """Everything as expected."""
+        marks = self.marks
+        return (
+            not (marks.faults or marks.forbidden or marks.guard or marks.contradicted) and marks.proven == marks.facts
+        )
+
+
+class EvalReport(msgspec.Struct, kw_only=True):
+    """Result of a run of all dialogues with one tier. `seconds` is the wall clock of the whole run."""
+
+    tier: str
+    played: list[Played]
+    seconds: float
+    asked: dict[str, Count]  # answers to questions that were asked
+    every: dict[str, Count]  # also what candidates volunteered
+
+    @property
+    def asked_total(self) -> Count:
+        """All fields together (micro average)."""
+        return _sum(self.asked.values())
+
+    @property
+    def every_total(self) -> Count:
+        """All fields together, volunteered facts included."""
+        return _sum(self.every.values())
+
+    @property
+    def evidence_rate(self) -> float:
+        """Share of stored facts whose quote stands in the message that they name."""
+        facts = sum(one.marks.facts for one in self.played)
+        return sum(one.marks.proven for one in self.played) / facts if facts else 1.0
+
+    @property
+    def contradicted(self) -> list[str]:
+        """Stored values that their own words contradict."""
+        return [f"{one.run.dialogue.id}: {fault}" for one in self.played for fault in one.marks.contradicted]
+
+    @property
+    def forbidden(self) -> list[str]:
+        """Facts that may not be stored and sentences that may not be said."""
+        return [f"{one.run.dialogue.id}: {fault}" for one in self.played for fault in one.marks.forbidden]
+
+    @property
+    def guard_hits(self) -> list[str]:
+        """Messages of ours that break an outbound rule."""
+        return [f"{one.run.dialogue.id}: {hit}" for one in self.played for hit in one.marks.guard]
+
+    @property
+    def messages_to_qualified(self) -> list[int]:
+        """Messages of ours until the profile was confirmed, per dialogue that came so far; sorted."""
+        return sorted(one.run.qualified_after for one in self.played if one.run.qualified_after)
+
+    @property
+    def turn_seconds(self) -> list[float]:
+        """Duration of every turn, sorted."""
+        return sorted(seconds for one in self.played for seconds in one.marks.seconds)
+
+    @property
+    def cost_usd(self) -> float:
+        """What the models cost."""
+        return sum(one.marks.cost_usd for one in self.played)
+
+    @property
+    def rejected(self) -> int:
+        """Facts that the graph refused for want of evidence."""
+        return sum(turn.rejected for one in self.played for turn in one.run.turns)
+
+    def lines(self) -> list[str]:
+        """The report as text, for a terminal."""
+        turns, to_qualified = self.turn_seconds, self.messages_to_qualified
+        return [
+            f"tier {self.tier}: {len(self.played)} dialogues, "
+            f"{sum(one.perfect for one in self.played)} without a fault, {self.seconds:.1f} s",
+            "",
+            f"{'field':<18}{'precision':>10}{'recall':>8}{'F1':>7}{'F1 with volunteered':>22}",
+            *(_row(name, self.asked[name], self.every[name]) for name in self.asked),
+            _row("all", self.asked_total, self.every_total),
+            "",
+            f"evidence rate {self.evidence_rate:.1%}, contradicted values {len(self.contradicted)}, "
+            f"refused facts {self.rejected}",
+            f"forbidden facts {len(self.forbidden)}, guard hits {len(self.guard_hits)}",
+            f"messages to qualified: median {median(to_qualified) if to_qualified else '-'}, "
+            f"most {to_qualified[-1] if to_qualified else '-'} ({len(to_qualified)} qualified)",
+            f"turn: median {median(turns) * 1000:.0f} ms, p95 {percentile(turns, 0.95) * 1000:.0f} ms"
+            if turns
+            else "no turn",
+            f"cost {self.cost_usd:.4f} USD, {self.cost_usd / max(1, len(self.played)):.4f} a dialogue",
+        ]
+
+
+def _row(name: str, asked: Count, every: Count) -> str:
+    return f"{name:<18}{asked.precision:>10.3f}{asked.recall:>8.3f}{asked.f1:>7.3f}{every.f1:>22.3f}"
+
+
+def percentile(values: Sequence[float], share: float) -> float:
+    """Nearest rank in a sorted list."""
+    return values[min(len(values) - 1, int(share * len(values)))] if values else 0.0
+
+
+def _sum(counts: Iterable[Count]) -> Count:
+    total = Count()
+    for count in counts:
+        total.add(count)
+    return total
+
+
+def summed(tier: str, played: list[Played], seconds: float) -> EvalReport:
+    """Add the dialogues up."""
+    asked = {str(name): Count() for name in FIELDS}
+    every = {str(name): Count() for name in FIELDS}
+    for one in played:
+        for name, count in one.marks.asked.items():
+            asked[name].add(count)
+        for name, count in one.marks.every.items():
+            every[name].add(count)
+    return EvalReport(tier=tier, played=played, seconds=seconds, asked=asked, every=every)
