@@ -1,12 +1,16 @@
-"""The README says what is there. Its commands run elsewhere: `test` is this run, `local` in test_house.py."""
+"""The README says what is there, and its commands run: `test` is this run, the others are run here."""
 
+import asyncio
+import os
 import re
+import signal
 import subprocess
 from pathlib import Path
 
 import pytest
 
 from app.settings import variables
+from tests.ground.test_house import UNSET, free_port
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
@@ -38,3 +42,26 @@ def test_every_path_exists(path: tuple[str, str]) -> None:
 def test_every_room_has_its_line() -> None:
     rooms = {f"app/{each.parent.name}" for each in (ROOT / "app").glob("*/__init__.py")} - {"app/telemetry"}
     assert rooms <= set(re.findall(r"`(app/\w+)`", README))
+
+
+async def test_a_newcomer_starts_it_and_replays_the_conversation_that_is_shown(tmp_path: Path) -> None:
+    script = re.findall(r"^\./start\.sh chat (--script \S+)$", README, re.MULTILINE)[0].split()
+    environ = {name: value for name, value in os.environ.items() if not name.startswith(UNSET)}
+    environ |= {"LOCAL_DATA_DIR": str(tmp_path / "data"), "PORT": str(free_port())}
+    house = await asyncio.create_subprocess_exec(
+        ROOT / "start.sh", "local", env=environ, cwd=ROOT, stdout=asyncio.subprocess.PIPE
+    )
+    assert house.stdout is not None
+    try:
+        async with asyncio.timeout(90):
+            while b"ready after" not in (line := await house.stdout.readline()):
+                assert line, "the platform ended before it was ready"
+        chat = await asyncio.create_subprocess_exec(
+            ROOT / "start.sh", "chat", *script, env=environ, cwd=ROOT, stdout=asyncio.subprocess.PIPE
+        )
+        shown, _ = await chat.communicate()
+        assert chat.returncode == 0, shown.decode()
+    finally:
+        house.send_signal(signal.SIGINT)
+        await house.communicate()
+    assert house.returncode == 0
