@@ -30,6 +30,7 @@ summary { cursor: pointer; } ul.faults { color: var(--bad); margin: .4rem 0; }
 .said { white-space: pre-wrap; margin: .25rem 0; padding: .35rem .6rem; border-radius: .5rem; }
 .them { background: #eef6ff; margin-right: 3rem; } .us { background: #f3f4f6; margin-left: 3rem; }
 """
+_WIDTH, _HEIGHT = 620, 330
 _BLUE, _GREEN = "#2f6fbb", "#2f9e6b"
 leather.theme.background_color = "#ffffff"
 leather.theme.title_color = leather.theme.label_color = "#1c2430"
@@ -81,7 +82,7 @@ def _cards(report: EvalReport) -> str:
         (len(report.contradicted), "contradicted values", not report.contradicted),
         (len(report.guard_hits), "guard hits", not report.guard_hits),
         (f"{sum(one.perfect for one in report.played)}/{len(report.played)}", "dialogues without a fault", None),
-        (median(to_qualified) if to_qualified else "–", "messages to qualified, median", None),
+        (f"{median(to_qualified):g}" if to_qualified else "–", "messages to qualified, median", None),
         (f"{median(turns) * 1000:.0f} ms" if turns else "–", "turn, median", None),
         (f"{percentile(turns, 0.95) * 1000:.0f} ms", "turn, p95", None),
         (f"${report.cost_usd:.4f}", "cost of the run", None),
@@ -129,7 +130,7 @@ def _group_table(report: EvalReport, name: str, key: Callable[[Played], str]) ->
                 f"{total.f1:.3f}",
                 sum(len(one.marks.forbidden) for one in played),
                 sum(len(one.marks.guard) for one in played),
-                median(to_qualified) if to_qualified else "–",
+                f"{median(to_qualified):g}" if to_qualified else "–",
             )
         )
     return _table((name, "dialogues", "without fault", "F1 asked", "forbidden", "guard hits", "messages"), rows)
@@ -163,7 +164,7 @@ def _bars(title: str, data: Sequence[tuple[float, str]]) -> str:
     chart = leather.Chart(title)
     chart.add_x_scale(0, 1)
     chart.add_bars(data, fill_color=_BLUE)
-    return str(chart.to_svg(width=620, height=330))
+    return _svg(chart)
 
 
 def _columns(title: str, data: Sequence[tuple[str, float]], colour: str, *, most: float | None = None) -> str:
@@ -172,7 +173,13 @@ def _columns(title: str, data: Sequence[tuple[str, float]], colour: str, *, most
     chart = leather.Chart(title)
     chart.add_y_scale(0, most or max(1.0, *(value for _, value in data)))
     chart.add_columns(data, fill_color=colour)
-    return str(chart.to_svg(width=620, height=330))
+    return _svg(chart)
+
+
+def _svg(chart: leather.Chart) -> str:
+    """Scales with the page: leather writes no viewBox, without which a browser cuts instead of scaling."""
+    drawn = str(chart.to_svg(width=_WIDTH, height=_HEIGHT))
+    return drawn.replace("<svg ", f'<svg viewBox="0 0 {_WIDTH} {_HEIGHT}" ', 1)
 
 
 def _histogram(values: Sequence[int]) -> list[tuple[str, float]]:
