@@ -9,9 +9,15 @@ from app.agents.checkpointer import HardenedRedisSaver, prune, round_trip
 from app.agents.graph import Graph
 from app.agents.roles import AgentContext
 from app.agents.state import ConversationState, TurnInput
-from app.database.conversations import OpenTurn
+from app.database.conversations import OpenTurn, Owner
 from app.engine.composing import turn_id_of
 from app.engine.folding import Fold
+from app.recruiting.languages import country_of
+
+
+# Of a recruiter's messages, repeated to the graph when they give a conversation back.
+MOST_REMARKED = 5
+REMARK_CHARACTERS = 300
 
 
 class GraphThinker:
@@ -31,10 +37,10 @@ class GraphThinker:
         await round_trip(self._saver)
 
     async def propose(
-        self, opened: OpenTurn, fold: Fold, *, turn_no: int, attempt: int, resumed: bool, now: float
+        self, opened: OpenTurn, fold: Fold, *, owner: Owner, turn_no: int, attempt: int, resumed: bool, now: float
     ) -> dict[str, Any]:
         """Think, or go on thinking: nodes that a crashed try of the same turn finished do not run again."""
-        turn = _input(opened, fold, turn_no=turn_no, attempt=attempt, now=now)
+        turn = _input(opened, fold, owner=owner, turn_no=turn_no, attempt=attempt, now=now)
         config: RunnableConfig = {"configurable": {"thread_id": opened.conversation_id}}
         given: TurnInput | None = turn
         if resumed:
@@ -49,6 +55,10 @@ class GraphThinker:
         answer = await self._graph.ainvoke(given, config, context=self._context, durability="sync")
         return dict(answer["proposal"])
 
+    async def erase(self, conversation_id: str) -> None:
+        """Delete every checkpoint of a conversation."""
+        await self._saver.adelete_thread(conversation_id)
+
     async def forget(self, conversation_id: str) -> None:
         """Keep the last checkpoint only: it is the one that replay starts from."""
         await prune(self._saver, conversation_id)
@@ -58,7 +68,21 @@ def _ids(inbound: list[dict[str, Any]]) -> list[str]:
     return [str(message["message_id"]) for message in inbound]
 
 
-def _input(opened: OpenTurn, fold: Fold, *, turn_no: int, attempt: int, now: float) -> TurnInput:
+def _remarks(opened: OpenTurn) -> list[str]:
+    """After a stretch in which a person spoke: that it was so, and what they said. Without it a model goes on as before."""
+    spoken: list[str] = []
+    for line in reversed(opened.transcript):
+        if line.author == "assistant":
+            break
+        if line.author == "human":
+            spoken.append(" ".join(line.text.split())[:REMARK_CHARACTERS])
+    if not spoken:
+        return []
+    said = " / ".join(f"“{text}”" for text in reversed(spoken[:MOST_REMARKED]))
+    return [f"A recruiter spoke with the candidate since your last message and has given the conversation back: {said}"]
+
+
+def _input(opened: OpenTurn, fold: Fold, *, owner: Owner, turn_no: int, attempt: int, now: float) -> TurnInput:
     known = msgspec.to_builtins(opened)
     return TurnInput(
         turn_id=turn_id_of(opened.conversation_id, turn_no),
@@ -69,12 +93,13 @@ def _input(opened: OpenTurn, fold: Fold, *, turn_no: int, attempt: int, now: flo
             intake=opened.intake,
             facts=known["facts"],
             consents=known["consents"],
-            owner=opened.owner,
+            owner=owner,
             opted_out=opened.opted_out,
             transcript=known["transcript"],
             window_expires_at=known["window_expires_at"],
             candidate_id=opened.candidate_id,
+            country=country_of(opened.recipient.wa_id, opened.recipient.bsuid),
         ),
         inbound=[msgspec.to_builtins(message) for message in fold.inbound],
-        notes=[],
+        notes=_remarks(opened),
     )

@@ -12,8 +12,10 @@ from app.database.errors import RecordUnavailable
 from app.engine.composing import Worker, compose
 from app.engine.counting import count_committed
 from app.engine.delivery import Delivery
+from app.engine.desk_acts import Acts
+from app.engine.desk_work import DeskWork
 from app.engine.folding import Fold, fold
-from app.engine.ownership import decide
+from app.engine.ownership import Ownership, decide
 from app.engine.understanding import Understanding, Understood
 from app.mailbox.mailbox import Lease, Mailbox
 from app.recruiting.events import CandidateSaid
@@ -31,9 +33,9 @@ class Thinker(Protocol):
     """The graph of agents: proposes, writes nothing. Implemented by the service and by tests' scripted graphs."""
 
     async def propose(
-        self, opened: OpenTurn, fold: Fold, *, turn_no: int, attempt: int, resumed: bool, now: float
+        self, opened: OpenTurn, fold: Fold, *, owner: Owner, turn_no: int, attempt: int, resumed: bool, now: float
     ) -> dict[str, Any]:
-        """The graph's proposal for these messages; `resumed` = an earlier try of this turn may lie unfinished."""
+        """The graph's proposal; `owner` has the word now, `resumed` = an earlier try may lie unfinished."""
 
     async def forget(self, conversation_id: str) -> None:
         """The turn is committed: only its last checkpoint is kept."""
@@ -59,6 +61,7 @@ class Turns:
         thinker: Thinker,
         delivery: Delivery,
         worker: Worker,
+        desk: DeskWork,
     ) -> None:
         self._mailbox = mailbox
         self._conversations = conversations
@@ -66,6 +69,7 @@ class Turns:
         self._thinker = thinker
         self._delivery = delivery
         self._worker = worker
+        self._desk = desk
 
     async def handle(self, lease: Lease) -> Turned:
         """Handle the lease's events. Raises LeaseLost, RecordError, RedisError; nothing is half-done then."""
@@ -109,10 +113,13 @@ class Turns:
             events = fold(lease.events).without(opened.seen)
             if not events:
                 return await self._nothing(lease, opened)
+            acts = await self._desk.acts(opened, events)
+            if acts.erase:
+                return await self._erase(lease, opened)
             understood = await self._understanding.read(events.said, opened.language, known)
             events = replace(events, said=understood.said, remarks=understood.remarks)
             with log_context(turn=f"{opened.conversation_id}:{opened.turn_no + 1}"):
-                commit = await self._prepare(lease, opened, events, restarts)
+                commit = await self._prepare(lease, opened, events, restarts, acts)
             newer = await self._mailbox.newer(lease)
             if not newer or restarts == MAX_RESTARTS:
                 break
@@ -137,16 +144,37 @@ class Turns:
         fresh = await self._open(lease)
         return fresh or opened
 
-    async def _prepare(self, lease: Lease, opened: OpenTurn, events: Fold, restarts: int) -> TurnCommit:
+    async def _erase(self, lease: Lease, opened: OpenTurn) -> Turned:
+        await self._desk.erase(opened)
+        epoch = await self._mailbox.trim(lease, held=False)
+        if not epoch:  # else somebody has just written, and begins anew
+            for address in {lease.address, opened.address}:
+                await self._mailbox.erase(address)
+        return Turned("erased", epoch)
+
+    async def _prepare(
+        self, lease: Lease, opened: OpenTurn, events: Fold, restarts: int, acts: Acts
+    ) -> TurnCommit:
         ownership = decide(opened.owner, opened.owner_since.timestamp(), events)
+        if acts.owner is not None:
+            ownership = Ownership(acts.owner.owner, acts.owner if acts.owner.owner is not opened.owner else None)
         now = time.time()
         proposal = None
-        if events.inbound and ownership.owner is Owner.ASSISTANT and not events.humans:
+        if events.inbound and ownership.owner is not Owner.NOBODY:
+            # Beside a person the graph is silent, but STOP counts and facts are kept.
             proposal = await self._thinker.propose(
-                opened, events, turn_no=opened.turn_no + 1, attempt=restarts, resumed=lease.tries > 1, now=now
+                opened,
+                events,
+                owner=ownership.owner,
+                turn_no=opened.turn_no + 1,
+                attempt=restarts,
+                resumed=lease.tries > 1,
+                now=now,
             )
+            if ownership.owner is not Owner.ASSISTANT:
+                proposal |= {"replies": [], "handoff": None}
         decision = {"coalesced": len(events.said), "restarts": restarts, "fence": lease.fence}
-        return compose(opened, events, ownership, proposal, worker=self._worker, now=now, decision=decision)
+        return compose(opened, events, ownership, proposal, worker=self._worker, now=now, decision=decision, acts=acts)
 
     async def _commit(self, commit: TurnCommit) -> CommitResult:
         try:

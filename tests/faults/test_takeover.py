@@ -129,3 +129,18 @@ async def quiet(stack: Stack, number: str) -> bool:
     view = await stack.record.conversations.view(address=address_of(NUMBER_ID, number))
     assert view is not None
     return all(row.state not in (State.PENDING, State.SENDING) for row in view.outbox)
+
+
+async def test_stop_beside_a_recruiter_counts_and_is_answered_by_nobody(desk: Stack) -> None:
+    phone = await desk.candidate()
+    await phone.exchange("Hello, I am looking for work")
+    conversation = (await in_chatwoot(desk, phone)).chatwoot.conversation_id
+    await desk.recruiter(conversation, content="One moment please")
+    replies = await phone.until(lambda all_: "One moment please" in [each["text"] for each in all_], "the recruiter")
+    await phone.say("STOP")
+
+    async def opted_out() -> bool:
+        return (await phone.view()).opted_out
+
+    await until_true(opted_out, what="STOP to count")
+    assert len(await phone.replies()) == len(replies)
