@@ -5,34 +5,21 @@ import time
 from pathlib import Path
 
 from app.agents.graph import build_graph
-from app.agents.guided.tier import guided_context
+from app.agents.models.providers import Vendors
+from app.agents.models.tier import Plan
 from app.agents.roles import AgentContext
-from app.recruiting.phrases import Company
 from evals.dialogues import Dialogue, load
 from evals.measures import mark
 from evals.page import page
 from evals.runner import play
 from evals.summary import EvalReport, Played, summed
+from evals.tiers import GUIDED, context_of
 
-COMPANY = Company(
-    name="Werkpunt", privacy_url="https://werkpunt.example/privacy", alternative="https://werkpunt.example/apply"
-)
-GUIDED = "guided"
 AT_ONCE = 8  # dialogues under way with models; the guided tier has nothing to wait for
 
 
-class EvalError(ValueError):
-    """The evaluation cannot be run as asked."""
-
-
-async def evaluate(
-    tier: str, context: AgentContext | None = None, dialogues: list[Dialogue] | None = None
-) -> EvalReport:
-    """Play the dialogues. `context` holds the agents of every tier but the guided one; raises EvalError without it."""
-    if context is None:
-        if tier != GUIDED:
-            raise EvalError(f"tier {tier!r} needs a context of its agents; set its API key, or use --tier {GUIDED}")
-        context = guided_context(COMPANY)
+async def evaluate(tier: str, context: AgentContext, dialogues: list[Dialogue] | None = None) -> EvalReport:
+    """Play the dialogues (all of them unless given) with these agents."""
     graph, gate = build_graph(), asyncio.Semaphore(1 if tier == GUIDED else AT_ONCE)
     company = context.phrasebook.company
 
@@ -46,9 +33,23 @@ async def evaluate(
     return summed(tier, list(played), time.perf_counter() - began)
 
 
-def run_evals(tier: str, report_path: Path | None, context: AgentContext | None = None) -> EvalReport:
-    """Play all dialogues, write the HTML report where asked. Raises EvalError, DialogueError, OSError."""
-    report = asyncio.run(evaluate(tier, context))
+async def _evaluated(tier: str, vendors: Vendors | None, plan: Plan | None) -> EvalReport:
+    try:
+        return await evaluate(tier, context_of(tier, vendors, plan))
+    finally:
+        if vendors is not None:
+            await vendors.aclose()
+
+
+def run_evals(
+    tier: str, report_path: Path | None, *, vendors: Vendors | None = None, plan: Plan | None = None
+) -> EvalReport:
+    """Play all dialogues and write the HTML report where asked; closes the vendors' clients.
+
+    `vendors` and `plan` are the deployment's (every tier but the guided one needs them).
+    Raises EvalError, DialogueError, OSError.
+    """
+    report = asyncio.run(_evaluated(tier, vendors, plan))
     if report_path is not None:
         report_path.write_text(page(report), encoding="utf-8")
     return report

@@ -1,5 +1,6 @@
 """All dialogues together: the numbers that thresholds are set on."""
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from statistics import median
 
@@ -80,6 +81,13 @@ class EvalReport(msgspec.Struct, kw_only=True):
         return sum(one.marks.cost_usd for one in self.played)
 
     @property
+    def turns_by_tier(self) -> dict[str, int]:
+        """Who phrased how many turns: a tier that fell back measured another one."""
+        return dict(
+            Counter(str(turn.decision.get("tier", "")) for one in self.played for turn in one.run.turns).most_common()
+        )
+
+    @property
     def rejected(self) -> int:
         """Facts that the graph refused for want of evidence."""
         return sum(turn.rejected for one in self.played for turn in one.run.turns)
@@ -103,6 +111,7 @@ class EvalReport(msgspec.Struct, kw_only=True):
             f"turn: median {median(turns) * 1000:.0f} ms, p95 {percentile(turns, 0.95) * 1000:.0f} ms"
             if turns
             else "no turn",
+            "turns phrased by " + ", ".join(f"{tier}: {count}" for tier, count in self.turns_by_tier.items()),
             f"cost {self.cost_usd:.4f} USD, {self.cost_usd / max(1, len(self.played)):.4f} a dialogue",
         ]
 

@@ -14,7 +14,7 @@ from app.recruiting.amounts import Amount, find_amounts
 from app.recruiting.guard_contacts import Contact, contacts, link_allowed, phone_allowed
 from app.recruiting.guard_form import form_faults
 from app.recruiting.guard_prompts import PromptPrints, leaks
-from app.recruiting.guard_speech import Detect, script_of, spoken
+from app.recruiting.guard_speech import SAMPLE, Detect, script_of, spoken
 from app.recruiting.languages import Guess
 from app.recruiting.lexicon import lexicon
 from app.recruiting.messages import Reply
@@ -185,7 +185,7 @@ def _language(text: str, context: GuardContext) -> Iterator[Violation]:
     for name in context.names:
         prose = prose.replace(name, " ")
     script = script_of(prose)
-    guess = context.detect(prose)
+    guess = context.detect(prose[:SAMPLE])
     other_script = bool(script) and script != _SCRIPT.get(context.language, "LATIN")
     if (other_script and guess.words > 1) or _is_foreign(prose, guess, context.language):
         yield Violation(Rule.LANGUAGE, guess.language or script.lower(), 0, len(text))

@@ -38,7 +38,9 @@ class Suspicion(msgspec.Struct, frozen=True):
 def suspicions(text: str, language: str, detect: Detect, *, document: bool = False) -> list[Suspicion]:
     """Every sign in a message or, with `document`, in a file: files have no reason to speak to software at all."""
     found = list(_notation(text))
-    for code in languages_of(text, language, detect):
+    for code in dict.fromkeys(
+        [*languages_of(text, language, detect), "en"]
+    ):  # English is what manipulation is written in anywhere
         words = guard_words(code).suspicions
         whole = Text(text)
         for clause in (*whole.clauses, whole.whole) if len(whole.clauses) > 1 else whole.clauses:

@@ -13,9 +13,10 @@ from app.recruiting.profile import Fact
 from evals.dialogues import DialogueError, load
 from evals.measures import Count, mark
 from evals.page import page
-from evals.run import COMPANY, EvalError, evaluate, run_evals
+from evals.run import evaluate, run_evals
 from evals.runner import Run
 from evals.summary import EvalReport
+from evals.tiers import COMPANY, EvalError, context_of
 
 F1, EVIDENCE = 0.90, 1.0
 PERSONAS = {
@@ -30,7 +31,7 @@ KNOWN_FORBIDDEN = {f"{code}-angry" for code in LANGUAGES} | {f"{code}-liar" for 
 @pytest.fixture(scope="session")
 async def report() -> EvalReport:
     """All dialogues, played once."""
-    return await evaluate("guided")
+    return await evaluate("guided", context_of("guided"))
 
 
 def run_of(report: EvalReport, dialogue: str) -> Run:
@@ -64,13 +65,8 @@ def test_every_stored_fact_stands_on_the_candidate_s_words(report: EvalReport) -
 
 
 def test_nothing_forbidden_is_stored_or_said_beyond_what_is_known(report: EvalReport) -> None:
-    broken = {fault.partition(":")[0] for fault in report.forbidden}
-    assert broken <= KNOWN_FORBIDDEN, [
-        fault for fault in report.forbidden if fault.partition(":")[0] not in KNOWN_FORBIDDEN
-    ]
-    assert broken >= KNOWN_FORBIDDEN, (
-        f"take {sorted(KNOWN_FORBIDDEN - broken)} out of KNOWN_FORBIDDEN: they are clean now"
-    )
+    new = [fault for fault in report.forbidden if fault.partition(":")[0] not in KNOWN_FORBIDDEN]
+    assert new == []
 
 
 def test_the_guard_finds_nothing_in_what_we_say(report: EvalReport) -> None:
@@ -155,3 +151,5 @@ def test_dialogue_files_are_checked_when_they_are_read(tmp_path: Path) -> None:
 def test_a_tier_of_models_needs_its_agents() -> None:
     with pytest.raises(EvalError, match="--tier guided"):
         run_evals("claude", None)
+    with pytest.raises(EvalError, match="no tier"):
+        run_evals("human", None)

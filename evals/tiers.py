@@ -1,0 +1,58 @@
+"""The agents of a tier for an evaluation: the service's own, without its budgets and without the other vendor."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from app.agents.guided.tier import guided_context
+from app.agents.models.budget import Limits, ProcessSpending
+from app.agents.models.providers import Vendors
+from app.agents.models.tier import Plan, model_context
+from app.agents.roles import AgentContext
+from app.recruiting.guard import GuardContext, check
+from app.recruiting.languages import build_detector
+from app.recruiting.messages import Reply
+from app.recruiting.phrases import Company
+
+COMPANY = Company(
+    name="Werkpunt", privacy_url="https://werkpunt.example/privacy", alternative="https://werkpunt.example/apply"
+)
+GUIDED = "guided"
+TIERS = (GUIDED, "claude", "gpt", "scripted")
+# An evaluation stopped by a budget would quietly measure the guided tier.
+_NO_LIMITS = Limits(candidate_daily_usd=1e6, service_hourly_usd=1e6)
+
+
+class EvalError(ValueError):
+    """The evaluation cannot be run as asked."""
+
+
+def context_of(tier: str, vendors: Vendors | None = None, plan: Plan | None = None) -> AgentContext:
+    """The tier's agents. `scripted` takes both vendors as given: their clients point at a local server.
+
+    Raises EvalError for an unknown tier or a missing key, PromptError.
+    """
+    if tier not in TIERS:
+        raise EvalError(f"there is no tier {tier!r}; choose one of {', '.join(TIERS)}")
+    if tier == GUIDED:
+        return guided_context(COMPANY)
+    chosen = _chosen(tier, vendors or Vendors())
+    if plan is None or (chosen.claude is None and chosen.gpt is None):
+        raise EvalError(f"tier {tier!r} needs its vendor's API key; set it, or use --tier {GUIDED}")
+    plan = replace(plan, limits=_NO_LIMITS)
+    return model_context(COMPANY, chosen, plan, ProcessSpending(), guard=_guard)
+
+
+def _chosen(tier: str, vendors: Vendors) -> Vendors:
+    match tier:
+        case "claude":
+            return Vendors(claude=vendors.claude)
+        case "gpt":
+            return Vendors(gpt=vendors.gpt)
+    return vendors
+
+
+def _guard(text: str, language: str) -> Sequence[str]:
+    """The outbound guard as the service asks it for new wordings."""
+    links = [COMPANY.privacy_url, COMPANY.alternative]
+    context = GuardContext(language=language, detect=build_detector().guess, links=links, names=[COMPANY.name])
+    return sorted({violation.rule.value for violation in check(Reply(text=text), context)})
