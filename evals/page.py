@@ -43,7 +43,7 @@ def page(report: EvalReport) -> str:
     parts = [
         f"<h1>Evaluation of the {_e(report.tier)} tier</h1>",
         f'<p class="lead">{len(report.played)} scripted dialogues in {len(_languages(report))} languages, '
-        f"{sum(len(one.run.turns) for one in report.played)} turns, {report.seconds:.1f} s. Phrased by "
+        f"{sum(len(one.run.turns) for one in report.played)} turns, {report.seconds:.1f} s. Read by "
         f"{_e(', '.join(f'{tier}: {count}' for tier, count in report.turns_by_tier.items()))}.</p>",
         _cards(report),
         "<h2>Fields</h2>",

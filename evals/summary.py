@@ -82,10 +82,9 @@ class EvalReport(msgspec.Struct, kw_only=True):
 
     @property
     def turns_by_tier(self) -> dict[str, int]:
-        """Who phrased how many turns: a tier that fell back measured another one."""
-        return dict(
-            Counter(str(turn.decision.get("tier", "")) for one in self.played for turn in one.run.turns).most_common()
-        )
+        """Who read how many turns: a tier that fell back measured another one."""
+        turns = [turn.decision.get("tiers", {}) for one in self.played for turn in one.run.turns]
+        return dict(Counter(str(tiers.get("extraction", "")) for tiers in turns).most_common())
 
     @property
     def rejected(self) -> int:
@@ -111,7 +110,7 @@ class EvalReport(msgspec.Struct, kw_only=True):
             f"turn: median {median(turns) * 1000:.0f} ms, p95 {percentile(turns, 0.95) * 1000:.0f} ms"
             if turns
             else "no turn",
-            "turns phrased by " + ", ".join(f"{tier}: {count}" for tier, count in self.turns_by_tier.items()),
+            "turns read by " + ", ".join(f"{tier}: {count}" for tier, count in self.turns_by_tier.items()),
             f"cost {self.cost_usd:.4f} USD, {self.cost_usd / max(1, len(self.played)):.4f} a dialogue",
         ]
 
