@@ -5,7 +5,7 @@
 """
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field, SecretStr
 
@@ -169,6 +169,17 @@ class Variables(ThinkingVariables):
         ),
     ] = None
 
+    chatwoot_bot_messages: Annotated[
+        Literal["ignore", "send"],
+        _about("What rules, surveys and other bots of Chatwoot write: sent to candidates, or not. Never a takeover."),
+        Var(Group.CHATWOOT, form="ignore | send"),
+    ] = "ignore"
+    human_silence_hours: Annotated[
+        float,
+        Field(ge=0, le=720, description="A conversation that a person took comes back after this silence; 0 = never."),
+        Var(Group.CHATWOOT),
+    ] = 0
+
     # What candidates are told
     company_name: Annotated[
         str, _about("Who the candidate is talking to, in the greeting and the consent text."), Var(Group.COMPANY)
@@ -265,6 +276,11 @@ class Variables(ThinkingVariables):
         _about("How long an uncertain send waits for its status webhook before it is looked at."),
         Var(Group.PACE),
     ] = 60
+    reconcile_desk_seconds: Annotated[
+        Seconds,
+        _about("How often Chatwoot is searched for what its webhooks, which come at most once, did not tell."),
+        Var(Group.PACE),
+    ] = 120
     sweep_seconds: Annotated[
         Seconds, _about("How often due conversations without a wake-up are looked for."), Var(Group.PACE)
     ] = 5

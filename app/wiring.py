@@ -22,18 +22,10 @@ from app.api.health import BuildInfo
 from app.api.health_prober import Prober
 from app.api.startup import Startup
 from app.api.webhooks import Secrets
-from app.channels.chatwoot import Chatwoot
-from app.channels.chatwoot_files import ChatwootFiles, ChatwootUploads
-from app.channels.media import WhatsAppMedia
-from app.channels.whatsapp import WhatsApp
-from app.database.outbox import Channel
 from app.database.record import Record, open_record
 from app.engine.apology import Apologies
 from app.engine.composing import Worker as Claimer
 from app.engine.delivery import Delivery
-from app.engine.desk_lane import ChatwootLane
-from app.engine.desk_outcomes import DeskOutcomes, Templates
-from app.engine.lanes import WhatsAppLane
 from app.engine.reports import Reports
 from app.engine.settling import Pace
 from app.engine.tasks import Engine
@@ -48,6 +40,8 @@ from app.telemetry.metrics import name_build
 from app.telemetry.sentry import capture, setup_sentry
 from app.telemetry.sentry import flush as flush_errors
 from app.telemetry.vendor_calls import VendorClient
+from app.wiring_desk import Vendors as DeskVendors
+from app.wiring_desk import desk_of
 from app.wiring_health import Watched, probes
 from app.wiring_minds import agents_of, apology_of, understanding_of, vendors_of
 
@@ -114,6 +108,7 @@ class Desk:
             chatwoot=secret(settings.chatwoot_webhook_secret),
             verify_token=secret(settings.whatsapp_verify_token),
             chatwoot_account_id=settings.chatwoot_account_id or 0,
+            chatwoot_bots_speak=settings.chatwoot_bot_messages == "send",
         )
         self.build = BuildInfo(
             commit=settings.git_commit_sha,
@@ -205,7 +200,11 @@ class Desk:
             stack.push_async_callback(self._vendors.aclose)
             agents = agents_of(settings, self._vendors, self.redis)
             self._thinker = GraphThinker(build_graph(saver), saver, agents)
-            self.engine().register(self.docket, sweep_seconds=settings.sweep_seconds)
+            self.engine().register(
+                self.docket,
+                sweep_seconds=settings.sweep_seconds,
+                reconcile_desk_seconds=settings.reconcile_desk_seconds,
+            )
             tasks = asyncio.create_task(self._run_tasks(), name="tasks")
             startup = asyncio.create_task(self._start_up(), name="startup")
             self.prober.start()
@@ -279,33 +278,19 @@ class Desk:
     def engine(self) -> Engine:
         """The engine over this process's parts."""
         settings, record = self.settings, self.record
-        whatsapp = WhatsApp(self.dialog360)
-        chatwoot = Chatwoot(
-            self.chatwoot,
-            account_id=settings.chatwoot_account_id or 0,
-            inbox_id=settings.chatwoot_inbox_id or 0,
-            agent_bot_id=settings.chatwoot_agent_bot_id or 0,
+        desk = desk_of(
+            settings,
+            DeskVendors(self.dialog360, self.chatwoot, self.storage),
+            record,
+            self.redis,
+            self.mailbox,
+            self.intake,
+            self.wakeups,
+            self.thinker,
         )
-        media = WhatsAppMedia(self.dialog360, self.redis)
         delivery = Delivery(
             record.outbox,
-            {
-                Channel.WHATSAPP: WhatsAppLane(
-                    whatsapp,
-                    media,
-                    ChatwootFiles(self.storage, str(self.chatwoot.base_url)),
-                    record.conversations,
-                    record.desk,
-                ),
-                Channel.CHATWOOT: ChatwootLane(
-                    chatwoot,
-                    ChatwootUploads(self.chatwoot, account_id=settings.chatwoot_account_id or 0),
-                    media,
-                    record.conversations,
-                    record.desk,
-                    self.mailbox,
-                ),
-            },
+            desk.lanes,
             self.mailbox,
             self.wakeups,
             worker=self.name,
@@ -316,14 +301,15 @@ class Desk:
         understanding = understanding_of(self._vendors, self.dialog360, self.redis)
         return Engine(
             self.mailbox,
-            Turns(self.mailbox, record.conversations, understanding, self.thinker, delivery, claimer),
+            Turns(self.mailbox, record.conversations, understanding, self.thinker, delivery, claimer, desk.work),
             Reports(record.statuses, record.quarantine),
             Apologies(record.conversations, delivery, claimer, apology_of(settings)),
             delivery,
             record.outbox,
-            whatsapp,
+            desk.whatsapp,
             self.wakeups,
-            DeskOutcomes(record.desk, record.outbox, chatwoot, Templates(whatsapp), self.wakeups),
+            desk.outcomes,
+            desk.reconciliation,
             Pace(settings.settle_short_seconds, settings.settle_long_seconds, settings.settle_cap_seconds),
             capture,
         )

@@ -104,7 +104,7 @@ class Chatwoot:
         return None
 
     async def messages(self, conversation_id: int, *, after: int = 0, before: int = 0) -> list[dict[str, Any]]:
-        """A page of messages, oldest first: 100 above `after`, 20 below `before`, or the newest 20. Raises SendError."""
+        """A page, oldest first: 100 above `after`, 20 below `before`, or the newest 20. Raises SendError."""
         query = f"?after={after}" if after else f"?before={before}" if before else ""
         page = await self._call("GET", f"/conversations/{conversation_id}/messages{query}")
         return list(page.get("payload", []))

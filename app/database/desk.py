@@ -1,4 +1,4 @@
-"""What the recruiters' side needs of the record: outcomes to show, ids of quoted messages, how far Chatwoot was read."""
+"""What the recruiters' side needs of the record: outcomes to show, ids of quotes, how far Chatwoot was read."""
 
 from typing import Any
 
@@ -67,10 +67,9 @@ class DeskRecord:
 
     async def message_of(self, conversation_id: str, wamid: str) -> int:
         """Chatwoot's id of a message; 0 if it is not there."""
-        found = (
-            await self._pool.call("desk_links", {"conversation_id": conversation_id, "wamid": wamid}, _Found)
-        ).found
-        return int(found) if found.isdigit() else 0
+        p = {"conversation_id": conversation_id, "wamid": wamid}
+        answer: _Found = await self._pool.call("desk_links", p, _Found)
+        return int(answer.found) if answer.found.isdigit() else 0
 
     async def withdraw(self, conversation_id: str, message_id: int) -> Withdrawn:
         """Stop what has not been sent of a recruiter's message."""

@@ -19,6 +19,7 @@ from app.database.conversations import (
     TurnCommit,
 )
 from app.database.outbox import Channel, NewOutboxRow
+from app.engine.desk_acts import NO_ACTS, Acts
 from app.engine.folding import Fold, recruiter_id
 from app.engine.ownership import Ownership
 from app.engine.rendering import inbound_text, reply_text
@@ -32,7 +33,11 @@ STATUS_OF_OWNER = {Owner.ASSISTANT: "pending", Owner.HUMAN: "open", Owner.NOBODY
 
 
 # Changes of owner that Chatwoot's status does not show by itself.
-SHOWN_BY_US = frozenset({"recruiter_wrote", "assigned", "assigned_to_bot", "silence", "pause_over"})
+SHOWN_BY_US = frozenset(
+    {"recruiter_wrote", "assigned", "assigned_to_bot", "silence", "pause_over", "command_bot", "command_pause"}
+)
+# The candidate is told that the assistant goes on: nobody gave the conversation back by hand.
+VISIBLY_RETURNED = frozenset({"silence", "pause_over"})
 
 
 def turn_id_of(conversation_id: str, turn_no: int) -> str:
@@ -61,10 +66,19 @@ class Composer:
         self.messages: list[NewMessage] = []
         self.outbox: list[NewOutboxRow] = []
 
-    def _row(self, channel: Channel, kind: str, author: str, body: dict[str, Any], mirrors: str | None = None) -> str:
+    def _row(
+        self,
+        channel: Channel,
+        kind: str,
+        author: str,
+        body: dict[str, Any],
+        mirrors: str | None = None,
+        key: str = "",
+    ) -> str:
+        """`key`: the row belongs to this act, whichever turn writes it; else to its place in this turn."""
         if channel is Channel.CHATWOOT and self._desk is not None:
             body = {**body, "desk": self._desk}
-        row_id = str(uuid5(NAMESPACE_OID, f"{self._turn_id}:{len(self.outbox)}"))
+        row_id = str(uuid5(NAMESPACE_OID, key or f"{self._turn_id}:{len(self.outbox)}"))
         self.outbox.append(
             NewOutboxRow(id=row_id, channel=channel, kind=kind, author=author, body=body, mirrors=mirrors)
         )
@@ -120,16 +134,20 @@ class Composer:
             body = {**common, "attachment": msgspec.to_builtins(file)} | ({"caption": caption} if caption else {})
             self._row(Channel.WHATSAPP, "media", author, body)
 
+    def window_open(self, now: float) -> bool:
+        """Free text may leave."""
+        return now < self._window_until
+
     def _common(self) -> dict[str, Any]:
         """What every row to the candidate carries; after `window_until` (Unix seconds) only templates may leave."""
         return {"to": self._to, "window_until": self._window_until}
 
-    def template(self, params: dict[str, Any], *, now: float) -> None:
+    def template(self, params: dict[str, Any], key: str, *, now: float) -> None:
         """A template that a recruiter ordered by command."""
         text = f"[template {params.get('name', '')}]"
-        row_id = self._row(Channel.WHATSAPP, "template", "human", {**self._common(), "template": params})
+        row_id = self._row(Channel.WHATSAPP, "template", "human", {**self._common(), "template": params}, key=key)
         self.messages.append(NewMessage(message_id=row_id, author="human", kind="text", text=text, sent_at=now))
-        self._row(Channel.CHATWOOT, "outgoing", "system", {"text": to_chatwoot(text)}, mirrors=row_id)
+        self._row(Channel.CHATWOOT, "outgoing", "system", {"text": to_chatwoot(text)}, row_id, f"{key}:shown")
 
     def reply(self, reply: Reply, *, author: str, now: float) -> None:
         """A message of ours to the candidate, mirrored in Chatwoot."""
@@ -147,9 +165,9 @@ class Composer:
         )
         self._row(Channel.CHATWOOT, "outgoing", author, {"text": reply_text(reply)}, mirrors=row_id)
 
-    def note(self, text: str) -> None:
-        """A private note for the recruiter."""
-        self._row(Channel.CHATWOOT, "note", "system", {"text": text})
+    def note(self, text: str, key: str = "") -> None:
+        """A private note for the recruiter, in Markdown."""
+        self._row(Channel.CHATWOOT, "note", "system", {"text": text}, key=key)
 
     def status(self, owner: Owner) -> None:
         """Show in Chatwoot who speaks now."""
@@ -177,6 +195,7 @@ def compose(
     worker: Worker,
     now: float,
     decision: dict[str, Any],
+    acts: Acts = NO_ACTS,
 ) -> TurnCommit:
     """Everything the turn changes. `proposal` is None when the assistant did not think (a person speaks)."""
     turn_id = turn_id_of(opened.conversation_id, opened.turn_no + 1)
@@ -186,7 +205,13 @@ def compose(
         composer.note("\n".join(to_chatwoot(remark) for remark in fold.remarks))
     for event in fold.recruiter:
         composer.recruiter(event)
+    for key, text in acts.answers:
+        composer.note(text, key)
+    for key, params in acts.templates:
+        composer.template(params, key, now=now)
     change = ownership.change
+    if acts.returned and change is not None and change.reason in VISIBLY_RETURNED and composer.window_open(now):
+        composer.reply(Reply(text=acts.returned), author="system", now=now)
     commit = TurnCommit(
         turn_id=turn_id,
         conversation_id=opened.conversation_id,

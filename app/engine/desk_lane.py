@@ -54,10 +54,10 @@ class ChatwootLane:
             raise Halted("Chatwoot refused the access token", code=401)
         try:
             sent = await self._send(row, conversation_id, address)
-        except Halted:
+        except Halted as refused:
             self._halted_until = time.monotonic() + HALT_SECONDS
             DESK_HALTED.set(1)
-            log.error("chatwoot.halted", reason="the access token is refused: see CHATWOOT_API_TOKEN")
+            log.error("chatwoot.halted", error_code=refused.code)  # noqa: TRY400 a trace tells nothing more
             raise
         DESK_HALTED.set(0)
         return sent

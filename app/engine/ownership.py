@@ -61,6 +61,8 @@ def decide(current: Owner, since: float, fold: Fold) -> Ownership:
         wanted = _wanted(act)
         if isinstance(act, DeskChanged) and act.at < since:
             continue
+        if isinstance(act, HandBack) and owner is not Owner.HUMAN:
+            continue
         # Chatwoot shows `pending` in the very events of a recruiter's message: their words weigh more.
         if wanted is not None and wanted.owner is Owner.ASSISTANT and fold.humans and act.at <= fold.humans[-1].at:
             wanted = None

@@ -15,6 +15,7 @@ from app.database.outbox import Channel, Outbox
 from app.engine.apology import Apologies
 from app.engine.delivery import Delivery
 from app.engine.desk_outcomes import DeskOutcomes
+from app.engine.reconciliation import Reconciliation
 from app.engine.reports import Reports, is_report
 from app.engine.settling import Pace, wait_seconds
 from app.engine.turn import Turns
@@ -48,6 +49,7 @@ class Engine:
         whatsapp: WhatsApp,
         wakeups: Wakeups,
         outcomes: DeskOutcomes,
+        reconciliation: Reconciliation,
         pace: Pace,
         on_error: Callable[[BaseException], None],
     ) -> None:
@@ -60,10 +62,11 @@ class Engine:
         self._whatsapp = whatsapp
         self._wakeups = wakeups
         self._outcomes = outcomes
+        self._reconciliation = reconciliation
         self._pace = pace
         self._on_error = on_error
 
-    def register(self, docket: Docket, *, sweep_seconds: float) -> None:
+    def register(self, docket: Docket, *, sweep_seconds: float, reconcile_desk_seconds: float) -> None:
         """Give docket the tasks under the names that wake-ups use."""
 
         async def wake(address: str, epoch: int, step: int) -> None:
@@ -84,7 +87,15 @@ class Engine:
         async def show_outcomes(perpetual: Perpetual = soon) -> None:  # noqa: ARG001 docket reads the schedule from it
             await self.show_outcomes()
 
-        for task in (wake, deliver, sweep, show_outcomes):
+        seldom = Perpetual(every=timedelta(seconds=reconcile_desk_seconds), automatic=True)
+
+        async def reconcile_desk(perpetual: Perpetual = seldom) -> None:  # noqa: ARG001 docket reads the schedule from it
+            await self.reconcile_desk()
+
+        async def hand_back(address: str, reason: str, until: float) -> None:  # noqa: ARG001 the task's record says why
+            await self._reconciliation.pause_over(address, until)
+
+        for task in (wake, deliver, sweep, show_outcomes, reconcile_desk, hand_back):
             docket.register(task)
 
     async def wake(self, address: str, epoch: int, step: int) -> None:
@@ -174,6 +185,15 @@ class Engine:
             await self._outcomes.show()
         except RecordUnavailable as error:
             log.info("outcomes.postponed", error_type=type(error).__name__)
+
+    async def reconcile_desk(self) -> None:
+        """Find what recruiters did and no webhook told; the next pass goes on where this one stopped."""
+        try:
+            async with asyncio.timeout(TASK_SECONDS):
+                await self._reconciliation.return_silent()
+                await self._reconciliation.run()
+        except (RecordUnavailable, RedisError, OSError, TimeoutError) as error:
+            log.warning("reconciliation.postponed", error_type=type(error).__name__)
 
     async def sweep(self) -> None:
         """Wake mailboxes that lost their wake-up and lanes whose worker died."""

@@ -14,7 +14,6 @@ from app.engine.composing import turn_id_of
 from app.engine.folding import Fold
 from app.recruiting.languages import country_of
 
-
 # Of a recruiter's messages, repeated to the graph when they give a conversation back.
 MOST_REMARKED = 5
 REMARK_CHARACTERS = 300
@@ -69,7 +68,7 @@ def _ids(inbound: list[dict[str, Any]]) -> list[str]:
 
 
 def _remarks(opened: OpenTurn) -> list[str]:
-    """After a stretch in which a person spoke: that it was so, and what they said. Without it a model goes on as before."""
+    """After a stretch in which a person spoke: what they said. Without it a model goes on as before."""
     spoken: list[str] = []
     for line in reversed(opened.transcript):
         if line.author == "assistant":

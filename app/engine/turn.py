@@ -152,9 +152,7 @@ class Turns:
                 await self._mailbox.erase(address)
         return Turned("erased", epoch)
 
-    async def _prepare(
-        self, lease: Lease, opened: OpenTurn, events: Fold, restarts: int, acts: Acts
-    ) -> TurnCommit:
+    async def _prepare(self, lease: Lease, opened: OpenTurn, events: Fold, restarts: int, acts: Acts) -> TurnCommit:
         ownership = decide(opened.owner, opened.owner_since.timestamp(), events)
         if acts.owner is not None:
             ownership = Ownership(acts.owner.owner, acts.owner if acts.owner.owner is not opened.owner else None)

@@ -1,6 +1,7 @@
 """Wake-ups: one docket task per mailbox and epoch, because a fixed key would drop what arrives while it runs."""
 
 import asyncio
+import time
 from datetime import UTC, datetime, timedelta
 
 from docket import Docket
@@ -54,6 +55,11 @@ class Wakeups:
     async def wake(self, address: str, epoch: int, *, step: str, seconds: float = 0.0) -> None:
         """Wake a mailbox in `seconds`; `step` tells this wake-up from others of the same epoch."""
         await self._docket.add("wake", when=at(seconds), key=f"wake:{address}:{epoch}:{step}")(address, epoch, 1)
+
+    async def hand_back(self, address: str, reason: str, *, until: float) -> None:
+        """Give a conversation back to the assistant at `until` (Unix seconds)."""
+        when = at(until - time.time())
+        await self._docket.add("hand_back", when=when, key=f"hand_back:{address}:{until:.0f}")(address, reason, until)
 
     async def deliver(
         self, conversation_id: str, address: str, channel: str, *, key: str, seconds: float = 0.0

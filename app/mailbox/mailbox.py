@@ -13,7 +13,7 @@ import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from importlib.resources import files
-from typing import cast
+from typing import Any, cast
 
 import msgspec
 from redis.asyncio import Redis
@@ -256,13 +256,14 @@ class Mailbox:
         state = keys(address, "h")[0]
         known = {"desk_status": status} | ({"desk_assignee": assignee} if assignee is not None else {})
         pipe = self._redis.pipeline(transaction=True)
-        pipe.hset(state, mapping=known)
+        pipe.hset(state, mapping=cast(Any, known))
         pipe.expire(state, IDLE_SECONDS, nx=True)
         await pipe.execute()
 
     async def written(self, address: str, what: str) -> str:
         """What was last written to Chatwoot under this name, empty if nothing is known."""
-        return (await self._redis.hget(keys(address, "desk")[0], what) or b"").decode()
+        found = cast(bytes | None, await self._redis.hget(keys(address, "desk")[0], what))
+        return (found or b"").decode()
 
     async def note_written(self, address: str, what: str, value: str) -> None:
         """Remember what Chatwoot has, so that only differences are written."""

@@ -1,0 +1,23 @@
+"""What recruiters' acts, other than words to the candidate, ask of a turn."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from app.database.conversations import OwnerChange
+
+
+@dataclass(frozen=True)
+class Acts:
+    """`answers` and `templates` come with the key of the act, so that one done twice is written once.
+
+    `returned` is the line that tells the candidate that the assistant goes on; `erase`: forget the person.
+    """
+
+    answers: list[tuple[str, str]] = field(default_factory=list)  # private notes, Markdown
+    templates: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+    owner: OwnerChange | None = None
+    returned: str = ""
+    erase: bool = False
+
+
+NO_ACTS = Acts()

@@ -1,0 +1,63 @@
+"""What a turn does for recruiters before it commits: commands, withdrawn messages, forgetting a person."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+
+from app.channels.chatwoot import Chatwoot
+from app.channels.errors import SendError
+from app.database.conversations import OpenTurn
+from app.database.desk import DeskRecord
+from app.database.errors import RecordUnavailable
+from app.engine.commands import Commands
+from app.engine.desk_acts import NO_ACTS, Acts
+from app.engine.folding import Fold
+from app.telemetry.logs import get_logger
+
+log = get_logger()
+GONE = "The deleted message had already reached WhatsApp and cannot be taken back: the candidate may have read it."
+STOPPED = "The deleted message had not been sent yet; the candidate does not get it."
+
+
+class DeskWork:
+    """`erase_thinking` deletes what the graph keeps of a conversation; `returned` is a phrase by language."""
+
+    def __init__(
+        self,
+        record: DeskRecord,
+        chatwoot: Chatwoot,
+        commands: Commands,
+        *,
+        erase_thinking: Callable[[str], Awaitable[None]],
+        returned: Callable[[str], str],
+    ) -> None:
+        self._record = record
+        self._chatwoot = chatwoot
+        self._commands = commands
+        self._erase_thinking = erase_thinking
+        self._returned = returned
+
+    async def acts(self, opened: OpenTurn, fold: Fold) -> Acts:
+        """Safe to repeat. Raises RecordError, RedisError."""
+        acts = replace(NO_ACTS, returned=self._returned(opened.language or "en") if fold.back else "")
+        for event in fold.deleted:
+            withdrawn = await self._record.withdraw(opened.conversation_id, event.message_id)
+            text = GONE if withdrawn.gone else STOPPED if withdrawn.withdrawn else ""
+            if text:
+                acts = replace(acts, answers=[*acts.answers, (f"deleted:{event.message_id}", text)])
+        for note in fold.notes:
+            acts = await self._commands.run(opened, note, acts)
+        return acts
+
+    async def erase(self, opened: OpenTurn) -> None:
+        """Chatwoot, checkpoints, record, in this order: until the record forgets, a crash begins again.
+
+        Raises RecordError, RedisError.
+        """
+        if opened.chatwoot.contact_id:
+            try:
+                await self._chatwoot.delete_contact(opened.chatwoot.contact_id)
+            except SendError as error:
+                raise RecordUnavailable("Chatwoot does not delete the contact", operation="erase") from error
+        await self._erase_thinking(opened.conversation_id)
+        await self._record.erase(opened.candidate_id)
+        log.info("candidate.erased")

@@ -1,0 +1,148 @@
+"""Finds what Chatwoot's webhooks lost: they come at most once, and everything a recruiter does must take effect.
+
+What it finds goes into the same mailboxes under the same ids, so that it may run beside the webhooks.
+"""
+
+import time
+from typing import Any
+
+import msgspec
+
+from app.channels import chatwoot_inbound
+from app.channels.chatwoot import Chatwoot, NotFound
+from app.channels.errors import SendError
+from app.database.conversations import Owner
+from app.database.desk import Cursor, DeskRecord
+from app.mailbox.intake import Intake, Item
+from app.mailbox.mailbox import Mailbox
+from app.recruiting.events import DeskChanged, HandBack
+from app.telemetry.logs import get_logger
+from app.telemetry.metrics import RECONCILED_GAPS
+
+log = get_logger()
+# Looked at again although they were before the last pass: activity may be written a little late.
+OVERLAP_SECONDS = 120.0
+MOST_CONVERSATION_PAGES = 40
+MOST_MESSAGE_PAGES = 10
+# A webhook takes a moment; what is younger is still its business.
+SETTLED_SECONDS = 5.0
+_encoder = msgspec.json.Encoder()
+
+
+class Reconciliation:
+    """`silence_seconds` 0 = a conversation that a person took never comes back by itself."""
+
+    def __init__(
+        self,
+        chatwoot: Chatwoot,
+        record: DeskRecord,
+        mailbox: Mailbox,
+        intake: Intake,
+        *,
+        silence_seconds: float = 0.0,
+        bots_speak: bool = False,
+    ) -> None:
+        self._chatwoot = chatwoot
+        self._record = record
+        self._mailbox = mailbox
+        self._intake = intake
+        self._silence = silence_seconds
+        self._bots_speak = bots_speak
+
+    async def run(self) -> int:
+        """One pass; returns the gaps it closed. Raises RecordError, RedisError; stops when Chatwoot is away."""
+        began = time.time()
+        since = float(await self._mailbox.written("desk", "reconciled") or 0) - OVERLAP_SECONDS
+        gaps = 0
+        try:
+            for page in range(1, MOST_CONVERSATION_PAGES + 1):
+                listed = await self._chatwoot.conversations(page)
+                active = [each for each in listed if float(each.get("last_activity_at") or began) >= since]
+                gaps += await self._page(active)
+                if not listed or len(active) < len(listed):
+                    break
+        except SendError as error:
+            # The mark stays: the next pass begins where this one did.
+            log.warning("reconciliation.postponed", error_code=error.code)
+            return gaps
+        await self._mailbox.note_written("desk", "reconciled", f"{began:.0f}")
+        if gaps:
+            RECONCILED_GAPS.inc(gaps)
+            log.error("reconciliation.gaps", count=gaps)
+        return gaps
+
+    async def _page(self, listed: list[dict[str, Any]]) -> int:
+        by_id = {int(each["id"]): each for each in listed}
+        gaps = 0
+        for cursor in await self._record.cursors(list(by_id)):
+            try:
+                gaps += await self._messages(cursor)
+            except NotFound:
+                continue  # deleted meanwhile
+            gaps += await self._state(cursor, by_id[cursor.display_id])
+        return gaps
+
+    async def _messages(self, cursor: Cursor) -> int:
+        fresh, after = 0, max(cursor.cursor, 1)
+        for _ in range(MOST_MESSAGE_PAGES):
+            page = await self._chatwoot.messages(cursor.display_id, after=after)
+            settled = [each for each in page if float(each.get("created_at") or 0) <= time.time() - SETTLED_SECONDS]
+            items: list[Item] = [
+                (address, key, _encoder.encode(event).decode(), chatwoot_inbound.takes_over(event))
+                for message in settled
+                for address, key, event in chatwoot_inbound.of_api(
+                    message | {"conversation_id": cursor.display_id}, cursor.address, bots_speak=self._bots_speak
+                )
+            ]
+            if items:
+                fresh += (await self._intake.store(items)).fresh
+            if settled:
+                after = int(settled[-1]["id"])
+                await self._record.move_cursor(cursor.conversation_id, after)
+            if len(settled) < len(page) or not page:
+                break
+        return fresh
+
+    async def _state(self, cursor: Cursor, shown: dict[str, Any]) -> int:
+        """Status and assignee as Chatwoot lists them; the mailbox drops what it knows."""
+        meta = shown.get("meta") or {}
+        assignee = meta.get("assignee") or {}
+        at = float(shown.get("updated_at") or 0)
+        if not at or at > time.time() - SETTLED_SECONDS:
+            return 0
+        event = DeskChanged(
+            conversation_id=cursor.display_id,
+            at=at,
+            event_id=f"cw:seen:{cursor.display_id}:{at}:{shown.get('status')}:{assignee.get('id')}",
+            status=str(shown.get("status") or ""),
+            assignee_id=int(assignee.get("id") or 0),
+            assignee_type=str(meta.get("assignee_type") or ("User" if assignee else "")),
+            changed=["status"],
+        )
+        note = chatwoot_inbound.desk_note(event)
+        item = (
+            cursor.address,
+            event.event_id,
+            _encoder.encode(event).decode(),
+            chatwoot_inbound.takes_over(event),
+            note,
+        )
+        stored = await self._intake.store([item])
+        return stored.fresh if cursor.owner is Owner.ASSISTANT else 0
+
+    async def return_silent(self) -> None:
+        """Give conversations back in which the person who took them has been silent for too long."""
+        if not self._silence:
+            return
+        for address in await self._record.silent(self._silence):
+            await self.hand_back(address, "silence", key=f"back:{int(time.time() / self._silence)}")
+
+    async def hand_back(self, address: str, reason: str, *, key: str) -> None:
+        """Into the mailbox, so that it is decided in order with everything else."""
+        event = HandBack(at=time.time(), reason=reason)
+        await self._intake.store([(address, key, _encoder.encode(event).decode(), False)])
+
+    async def pause_over(self, address: str, until: float) -> None:
+        """The pause that ends at `until`, unless a later one was asked for."""
+        if await self._mailbox.written(address, "pause") == f"{until:.0f}":
+            await self.hand_back(address, "pause_over", key=f"back:{until:.0f}")

@@ -1,0 +1,124 @@
+"""Who speaks: what recruiters do in Chatwoot decides, and their commands are answered."""
+
+import pytest
+
+from app.database.conversations import Owner
+from tests.chatwoot.test_towards_candidates import met, until_noted
+from tests.faults.test_takeover import quiet, status_is
+from tests.fixtures.stack import Phone, Stack, until_true
+
+
+async def until_owned(phone: Phone, owner: Owner) -> None:
+    async def owned() -> bool:
+        return (await phone.view()).owner is owner
+
+    await until_true(owned, what=f"{owner} to own the conversation")
+
+
+async def act(desk: Stack, conversation: int, **fields: object) -> None:
+    answer = await desk.chatwoot_http.patch(f"/_twin/conversations/{conversation}", json=fields)
+    assert answer.is_success, answer.text
+
+
+async def command(desk: Stack, conversation: int, text: str) -> None:
+    await desk.recruiter(conversation, content=text, private=True)
+
+
+async def test_assignment_takes_the_conversation_and_assigning_the_bot_returns_it(desk: Stack) -> None:
+    phone, conversation = await met(desk)
+    await act(desk, conversation, assignee_id=2)
+    await until_owned(phone, Owner.HUMAN)
+    await until_true(lambda: status_is(desk, conversation, "open"), what="the conversation to be open")
+    await act(desk, conversation, assignee_bot_id=1)
+    await until_owned(phone, Owner.ASSISTANT)
+    await until_true(lambda: status_is(desk, conversation, "pending"), what="the conversation to be pending")
+
+
+@pytest.mark.parametrize(
+    ("status", "owner"), [("open", Owner.HUMAN), ("snoozed", Owner.HUMAN), ("resolved", Owner.NOBODY)]
+)
+async def test_the_status_decides(desk: Stack, status: str, owner: Owner) -> None:
+    phone, conversation = await met(desk)
+    await act(desk, conversation, status=status)
+    await until_owned(phone, owner)
+    await act(desk, conversation, status="pending")
+    await until_owned(phone, Owner.ASSISTANT)
+
+
+async def test_our_own_writes_and_noise_cost_no_turns(desk: Stack) -> None:
+    phone, conversation = await met(desk)
+    turns = (await phone.view()).turn_no
+    for label in ("a", "b", "c"):
+        await act(desk, conversation, labels=[label])
+    await desk.chatwoot_http.get("/_twin/idle")
+    assert await quiet(desk, phone.number)
+    assert (await phone.view()).turn_no == turns
+
+
+async def test_the_bot_command_returns_the_conversation(desk: Stack) -> None:
+    phone, conversation = await met(desk)
+    await desk.recruiter(conversation, content="One moment")
+    await until_owned(phone, Owner.HUMAN)
+    await command(desk, conversation, "/bot")
+    await until_owned(phone, Owner.ASSISTANT)
+    await until_noted(desk, conversation, "The assistant goes on.")
+    await until_true(lambda: status_is(desk, conversation, "pending"), what="the conversation to be pending")
+
+
+async def test_a_pause_ends_with_a_visible_line(desk: Stack) -> None:
+    phone, conversation = await met(desk)
+    await command(desk, conversation, "/pause 0.001")
+    await phone.until(lambda all_: any("is back and continues" in each["text"] for each in all_), "the visible line")
+    assert (await phone.view()).owner is Owner.ASSISTANT
+
+
+@pytest.mark.parametrize(
+    ("text", "answer"),
+    [
+        ("/help", "`/pause [hours]`"),
+        ("/summary", "**Who speaks**"),
+        ("/profile", "No details in the profile"),
+        ("/match", "No vacancy is linked"),
+        ("/why", "Role of the AI"),
+        ("/retry", "Nothing failed here"),
+        ("/template", "conversation_follow_up en"),
+        ("/nonsense", "There is no such command"),
+    ],
+)
+async def test_commands_are_answered_in_private_notes(desk: Stack, text: str, answer: str) -> None:
+    phone, conversation = await met(desk)
+    said = len(await phone.replies())
+    await command(desk, conversation, text)
+    await until_noted(desk, conversation, answer)
+    assert len(await phone.replies()) == said
+
+
+async def test_a_template_by_command_reaches_the_candidate(desk: Stack) -> None:
+    phone, conversation = await met(desk)
+    await command(desk, conversation, "/template conversation_follow_up nl Anna")
+    await phone.until(lambda all_: any("Hallo Anna, we hebben" in each["text"] for each in all_), "the template")
+
+
+async def test_retry_sends_again_what_failed(desk: Stack) -> None:
+    phone, conversation = await met(desk)
+    fault = {"on": "POST /messages", "match": f'"to":"+{phone.number}"', "action": "respond", "code": 131026}
+    await desk.whatsapp_http.post("/_twin/faults", json={**fault, "status": 400})
+    await desk.recruiter(conversation, content="Can you call me?")
+    await until_noted(desk, conversation, "`/retry`")
+    await command(desk, conversation, "/retry")
+    await phone.until(lambda all_: any("call me" in each["text"] for each in all_), "the message")
+
+
+async def test_forget_asks_first_and_then_leaves_nothing(desk: Stack) -> None:
+    phone, conversation = await met(desk)
+    await command(desk, conversation, "/forget")
+    note = await until_noted(desk, conversation, "To go on, write")
+    words = (note.content or "").rpartition("`/forget ")[2].rstrip("`.")
+    before = await phone.view()
+    await command(desk, conversation, f"/forget {words}")
+
+    async def gone() -> bool:
+        return await desk.record.conversations.view(conversation_id=before.conversation_id) is None
+
+    await until_true(gone, what="the record to forget")
+    assert before.chatwoot.contact_id not in desk.chatwoot.store.state.contacts
