@@ -254,7 +254,9 @@ class Mailbox:
     async def note_status(self, address: str, status: str, *, assignee: str | None = None) -> None:
         """We are about to set this status in Chatwoot: its echo tells nothing new. `assignee` None leaves it alone."""
         state = keys(address, "h")[0]
-        known = {"desk_status": status} | ({"desk_assignee": assignee} if assignee is not None else {})
+        known: dict[str | bytes, str | bytes] = {"desk_status": status}
+        if assignee is not None:
+            known["desk_assignee"] = assignee
         pipe = self._redis.pipeline(transaction=True)
         pipe.hset(state, mapping=cast(Any, known))
         pipe.expire(state, IDLE_SECONDS, nx=True)
