@@ -62,7 +62,7 @@ def imported(*folders: str, without: str = "//") -> dict[str, str]:
             if isinstance(node, ast.ImportFrom) and node.module and not node.level:
                 modules = [node.module]
             found.update({module.partition(".")[0]: name for module in modules})
-    ours = {"app", "tests", "benchmarks"}
+    ours = {"app", "tests", "benchmarks", "evals"}
     return {module: name for module, name in found.items() if module not in ours | sys.stdlib_module_names}
 
 
@@ -76,7 +76,7 @@ OWNERS = {
     [
         (("app",), "app/local/", ()),
         (("app",), "//", ("local",)),
-        (("app", "tests", "benchmarks"), "//", ("local", "dev")),
+        (("app", "tests", "benchmarks", "evals"), "//", ("local", "dev")),
     ],
     ids=["production", "local mode", "tests"],
 )
@@ -94,7 +94,7 @@ def test_every_import_is_declared_where_it_is_needed(
 
 
 def test_every_declared_package_is_used() -> None:
-    used = set().union(*(OWNERS.get(module, set()) for module in imported("app", "tests", "benchmarks")))
+    used = set().union(*(OWNERS.get(module, set()) for module in imported("app", "tests", "benchmarks", "evals")))
     assert declared("local", "dev") - used - USED_BY_NAME.keys() == set()
 
 
