@@ -1,7 +1,9 @@
 """The guard measured on labelled sentences of eight languages.
 
-Every second sentence of each list is held out: word lists were written against the others only, so the held-out
-figures say how the guard does on sentences it has not seen. Thresholds are a little below what was measured.
+The files of the languages were split: word lists were tuned on every first sentence of a pair, and every second one
+was kept back. On first sight those gave precision 0.98 and recall 0.91, after tuning on the others 0.99 and 0.96;
+then their misses were mended too, so both halves now guard against going back. `unseen.toml` was written afterwards
+and is never tuned on: it says what to expect of new sentences (1.00 and 0.89 when this was written).
 """
 
 import tomllib
@@ -60,10 +62,10 @@ def corpus(code: str) -> dict[str, Any]:
 
 
 def labelled(lists: dict[str, list[str]], part: str) -> Iterator[tuple[str, str]]:
-    """(topic, sentence) of the tuned or the held-out half."""
+    """(topic, sentence) of the first or second ones of the pairs."""
     for topic, sentences in lists.items():
         for index, sentence in enumerate(sentences):
-            if (part == "held out") == bool(index % 2):
+            if (part == "second") == bool(index % 2):
                 yield topic, sentence
 
 
@@ -98,10 +100,10 @@ def test_the_corpus_is_large_enough_to_mean_something(code: str) -> None:
 @pytest.mark.parametrize(
     ("part", "way", "precision", "recall"),
     [
-        ("tuned", "outbound", 0.99, 0.98),
-        ("tuned", "inbound", 0.98, 0.98),
-        ("held out", "outbound", 0.97, 0.95),
-        ("held out", "inbound", 0.95, 0.95),
+        ("first", "outbound", 0.99, 0.99),
+        ("first", "inbound", 0.98, 0.98),
+        ("second", "outbound", 0.99, 0.98),
+        ("second", "inbound", 0.98, 0.98),
     ],
 )
 def test_precision_and_recall_stay_above_what_was_measured(
@@ -125,6 +127,19 @@ def test_a_forbidden_question_is_found_in_whichever_language_it_slips_out(code: 
     """Where a model falls into another language, the question is still seen (beside the language itself)."""
     expected = "en" if code != "en" else "nl"
     context = GuardContext(language=expected, detect=build_detector().guess)
-    sentences = [s for topic, s in labelled(corpus(code)["violates"], "tuned") if topic in {"age", "family", "health"}]
+    sentences = [s for topic, s in labelled(corpus(code)["violates"], "first") if topic in {"age", "family", "health"}]
     found = [s for s in sentences if any(v.rule is Rule.QUESTION for v in check(Reply(text=s), context))]
     assert len(found) >= len(sentences) - 1, set(sentences) - set(found)
+
+
+def test_sentences_that_no_word_list_was_written_for_are_mostly_judged_right() -> None:
+    tally = Tally()
+    for code, lists in corpus("unseen").items():
+        context = GuardContext(language=code, detect=build_detector().guess)
+        for bad in (True, False):
+            for sentence in lists["violates" if bad else "allowed"]:
+                found = {one.rule for one in check(Reply(text=sentence), context)} - {Rule.LANGUAGE, Rule.FORM}
+                tally.count(f"{code}: {sentence}", bad=bad, flagged=bool(found))
+    print(f"\nunseen: precision {tally.precision:.3f} recall {tally.recall:.3f}; missed {tally.missed}")  # noqa: T201
+    assert tally.precision >= 0.97, tally.false
+    assert tally.recall >= 0.85, tally.missed
