@@ -60,6 +60,19 @@ class ThinkingVariables(BaseModel):
         Var(Group.THINKING, security="candidates' words go to this host"),
     ] = "https://api.openai.com/v1"
     fallback_model: Annotated[str, _about("GPT model used while Claude fails."), _MODEL] = "gpt-5.4-mini"
+    embeddings_model: Annotated[
+        str, _about("Model that finds requests in unforeseen words by nearness of meaning."), _MODEL
+    ] = "text-embedding-3-small"
+    embeddings_base_url: Annotated[
+        HttpUrl | None,
+        _about("Another server of OpenAI's embeddings protocol. Unset: OpenAI's, where OPENAI_API_KEY is set."),
+        Var(Group.THINKING, security="candidates' words go to this host; OPENAI_API_KEY does not"),
+    ] = None
+    embeddings_api_key: Annotated[
+        SecretStr | None,
+        _about("Key of the server of EMBEDDINGS_BASE_URL, if it wants one."),
+        Var(Group.THINKING, source="whoever runs that server"),
+    ] = None
 
     # How long models may think and what that may cost
     turn_thinking_seconds: Annotated[

@@ -43,7 +43,7 @@ from app.telemetry.vendor_calls import VendorClient
 from app.wiring_desk import Vendors as DeskVendors
 from app.wiring_desk import desk_of
 from app.wiring_health import Watched, probes
-from app.wiring_minds import agents_of, apology_of, understanding_of, vendors_of
+from app.wiring_minds import agents_of, apology_of, embedder_of, understanding_of, vendors_of
 
 log = get_logger()
 DOCKET_NAME = "desk"
@@ -198,7 +198,8 @@ class Desk:
             saver = await stack.enter_async_context(open_checkpointer(secret(settings.redis_url), settings.state_key))
             self._vendors = vendors_of(settings)
             stack.push_async_callback(self._vendors.aclose)
-            agents = agents_of(settings, self._vendors, self.redis)
+            embedder = await stack.enter_async_context(embedder_of(settings, self._vendors))
+            agents = agents_of(settings, self._vendors, self.redis, embedder)
             self._thinker = GraphThinker(build_graph(saver), saver, agents)
             self.engine().register(
                 self.docket,

@@ -1,11 +1,16 @@
 """Builds who thinks: the vendors whose keys are set, their plan and budgets, the guard, and what reads files."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
 
 import httpx
+from openai import AsyncOpenAI
 from redis.asyncio import Redis
 
 from app.agents.documents import DocumentReader
+from app.agents.embeddings import Embedder, nearness_of
+from app.agents.guided.paraphrases import examples
+from app.agents.guided.tier import guided_context
 from app.agents.models.budget import Limits, RedisSpending
 from app.agents.models.providers import Vendors, open_vendors
 from app.agents.models.tier import AgentPlan, Plan, model_context
@@ -77,11 +82,34 @@ def apology_of(settings: Settings) -> Callable[[str], str]:
     return lambda language: phrasebook.text(language, "technical")
 
 
-def agents_of(settings: Settings, vendors: Vendors, redis: Redis) -> AgentContext:
+@asynccontextmanager
+async def embedder_of(settings: Settings, vendors: Vendors) -> AsyncIterator[Embedder | None]:
+    """Nearness of meaning for the router: a server of its own, else OpenAI's, else None."""
+    own: AsyncOpenAI | None = None
+    if settings.embeddings_base_url:
+        # Never OpenAI's key: it is not for this host. The client insists on some key.
+        key = text_of(settings.embeddings_api_key or "") or "none"
+        own = AsyncOpenAI(api_key=key, base_url=settings.embeddings_base_url, max_retries=0)
+    client = own or vendors.gpt
+    if client is None:
+        yield None
+        return
+    embedder = Embedder(client, settings.embeddings_model)
+    embedder.foresee([text for _, text in examples()])
+    try:
+        yield embedder
+    finally:
+        await embedder.aclose()
+        if own is not None:
+            await own.close()
+
+
+def agents_of(settings: Settings, vendors: Vendors, redis: Redis, embedder: Embedder | None = None) -> AgentContext:
     """Claude, then GPT, then the guided agents; the guided ones alone without any key."""
     company = company_of(settings)
     guard = guard_of(company, build_detector())
-    return model_context(company, vendors, plan_of(settings), RedisSpending(redis), guard=guard)
+    guided = guided_context(company, embedder, nearness_of(settings.embeddings_model))
+    return model_context(company, vendors, plan_of(settings), RedisSpending(redis), guided=guided, guard=guard)
 
 
 def understanding_of(vendors: Vendors, dialog360: httpx.AsyncClient, redis: Redis) -> Understanding:

@@ -20,6 +20,7 @@ import psutil
 
 from app.database.migrate import MigrationError, migrate
 from app.local.chatwoot_twin import ChatwootTwinConfig, create_chatwoot_twin
+from app.local.embeddings_server import MODEL, create_embeddings_server, installed
 from app.local.errors import LocalServerError
 from app.local.gateway import create_gateway
 from app.local.house_parts import require_free_port, served
@@ -105,6 +106,7 @@ async def _live(data_dir: Path, port: int, given: Mapping[str, str], fresh: bool
         await _open_redis(house, stack)
         await _open_record(house, stack)
         await _open_twins(house, stack)
+        await _open_embeddings(house, stack)
         log = data_dir / "service.log"
         service = await stack.enter_async_context(running_service(_for_service(house), house.service_url, log))
         write_state(data_dir, _state_of(house))
@@ -193,6 +195,18 @@ async def _open_twins(house: _House, stack: AsyncExitStack) -> None:
         house.value("CHATWOOT_AGENT_BOT_ID", "1")  # the twin comes with this bot
         url = await stack.enter_async_context(served(create_chatwoot_twin(chatwoot), "Chatwoot twin"))
         house.variables["CHATWOOT_BASE_URL"] = house.urls["chatwoot"] = url
+
+
+async def _open_embeddings(house: _House, stack: AsyncExitStack) -> None:
+    """The real local model, unless OpenAI or another server is named; optional, as its wheel is not for all machines.
+
+    It loads with the first request (0.6 s measured), which the service does not wait long for.
+    """
+    if "OPENAI_API_KEY" in house.given or "EMBEDDINGS_BASE_URL" in house.given or not installed():
+        return
+    url = await stack.enter_async_context(served(create_embeddings_server(), "embedding model"))
+    house.urls["embeddings"] = url
+    house.variables |= {"EMBEDDINGS_BASE_URL": f"{url}/v1", "EMBEDDINGS_MODEL": MODEL}
 
 
 def _for_service(house: _House) -> dict[str, str]:

@@ -62,11 +62,16 @@ class Paraphrases:
     async def _loaded(self) -> list[tuple[str, Vector]]:
         async with self._loading:
             if not self._examples:
-                data: dict[str, list[str]] = tomllib.loads(EXAMPLES.read_text(encoding="utf-8"))
-                labelled = [(name, text) for name, texts in data.items() for text in texts]
+                labelled = examples()
                 vectors = await self._embed([text for _, text in labelled])
                 self._examples = [(name, vector) for (name, _), vector in zip(labelled, vectors, strict=True)]
         return self._examples
+
+
+def examples() -> list[tuple[str, str]]:
+    """Name of the request, or "ordinary", and a sentence; always in the same order."""
+    data: dict[str, list[str]] = tomllib.loads(EXAMPLES.read_text(encoding="utf-8"))
+    return [(name, text) for name, texts in data.items() for text in texts]
 
 
 def _cosine(one: Vector, other: Vector) -> float:

@@ -34,7 +34,7 @@ class GuidedRouter:
             asked=asked.field if asked else "",
         )
         noticed = interrupts.in_messages(messages, language)
-        if not noticed and self._paraphrases is not None:
+        if not noticed and self._paraphrases is not None and _may_leave(turn):
             noticed = await self._meant(messages, self._paraphrases)
         return Routing(language=language, noticed=msgspec.to_builtins(noticed), tier=TIER, decision={})
 
@@ -48,3 +48,10 @@ class GuidedRouter:
                 if intent is not None:
                     found.append(Noticed(intent=intent, message_id=message.message_id, quote=message.text))
         return found
+
+
+def _may_leave(turn: TurnInput) -> bool:
+    """Nobody's words go to another server before they have read the notice, nor while a person leads."""
+    conversation = turn["conversation"]
+    noticed = turn_view.intake(turn).stage != "new" or turn_view.consented(turn)
+    return noticed and conversation["owner"] == "assistant" and not conversation["opted_out"]
