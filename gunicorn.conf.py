@@ -49,7 +49,7 @@ def _address() -> str:
 
 def _workers() -> int:
     wanted = _settings.web_concurrency
-    fitting = workers_that_fit(wanted, limit := memory_limit())
+    fitting = workers_that_fit(wanted, limit := memory_limit(), works=_settings.worker_mode == "inline")
     if fitting < wanted:
         _log.warning(
             "workers.lowered",
@@ -79,6 +79,9 @@ logger_class = "app.serving.EventLogger"
 
 def when_ready(_server: object) -> None:
     """Everything is imported and nothing is forked yet."""
+    from app.warming import warm_up  # noqa: PLC0415 only now has gunicorn loaded the application it belongs to
+
+    warm_up(_settings)
     keep_memory_shared()
 
 

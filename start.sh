@@ -195,7 +195,7 @@ production() {
   [[ ! -x $venv/bin/python ]] || interpreter="$venv/bin/python"
   is_new_enough "$interpreter" || fail "Python 3.11 or newer is needed; $interpreter is not"
   [[ -n ${ENVIRONMENT:-}${RAILWAY_ENVIRONMENT_NAME:-}${RAILWAY_ENVIRONMENT:-} ]] || export ENVIRONMENT=production
-  "$interpreter" -m app preflight || exit 1
+  "$interpreter" -m app.cli_operations preflight || exit 1
   exec "$interpreter" -m app "$1"
 }
 

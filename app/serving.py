@@ -28,9 +28,11 @@ log = get_logger()
 LINGER_SECONDS: Final = 2.0
 # Then requests under way have this long; webhooks take milliseconds.
 REQUEST_SECONDS: Final = 8
-# Measured with the full import set: what the preloading parent holds, what each worker adds under load.
-PARENT_BYTES: Final = 230 * 2**20
-WORKER_BYTES: Final = 45 * 2**20
+# Measured with everything imported and warmed up (RAILWAY-DEPLOYMENT.md, figures): the parent with what all share, and
+# what each process adds under load, with turns of its own or serving the web alone.
+PARENT_BYTES: Final = 255 * 2**20
+WORKING_BYTES: Final = 65 * 2**20
+SERVING_BYTES: Final = 40 * 2**20
 # Share of the container's memory that we plan to use.
 _USABLE: Final = 0.9
 
@@ -40,11 +42,15 @@ def graceful_budget(drain_seconds: float) -> int:
     return math.ceil(LINGER_SECONDS + REQUEST_SECONDS + drain_seconds + 1)
 
 
-def workers_that_fit(wanted: int, memory_limit: int | None) -> int:
-    """How many of the `wanted` workers the container's memory limit (bytes) holds; at least one."""
+def workers_that_fit(wanted: int, memory_limit: int | None, *, works: bool) -> int:
+    """How many of the `wanted` processes the container's memory limit (bytes) holds; at least one.
+
+    `works`: they run turns too (WORKER_MODE=inline).
+    """
     if memory_limit is None:
         return wanted
-    return max(1, min(wanted, int((memory_limit * _USABLE - PARENT_BYTES) // WORKER_BYTES)))
+    each = WORKING_BYTES if works else SERVING_BYTES
+    return max(1, min(wanted, int((memory_limit * _USABLE - PARENT_BYTES) // each)))
 
 
 def keep_memory_shared() -> None:
