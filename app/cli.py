@@ -75,6 +75,34 @@ def chat(
 
 
 @cli.command()
+def evals(
+    *,
+    tier: Annotated[str, typer.Option(help="claude, gpt, guided or scripted.")] = "guided",
+    report: Annotated[Path | None, typer.Option(help="Write an HTML page with tables, plots and transcripts.")] = None,
+) -> None:
+    """Talk to the agents as 128 scripted people in eight languages, and count what they got right."""
+    try:
+        # In the repository only: the dialogues are not part of a production installation.
+        from evals.run import run_evals  # noqa: PLC0415
+        from evals.tiers import EvalError  # noqa: PLC0415
+    except ModuleNotFoundError:
+        print("evals: run this in a checkout of the repository, after ./start.sh install", file=sys.stderr)
+        raise typer.Exit(2) from None
+    from app.wiring_minds import plan_of, vendors_of  # noqa: PLC0415 as for serve
+
+    settings = _settings()
+    try:
+        if tier in ("claude", "gpt"):
+            made = run_evals(tier, report, vendors=vendors_of(settings), plan=plan_of(settings))
+        else:
+            made = run_evals(tier, report)
+    except EvalError as error:
+        print(f"evals: {error}", file=sys.stderr)
+        raise typer.Exit(2) from None
+    print("\n".join(made.lines()))
+
+
+@cli.command()
 def migrate() -> None:
     """Bring the database at DATABASE_URL to this version; safe with several replicas at once."""
     settings = _settings()

@@ -1,0 +1,79 @@
+"""What candidates send and what is learnt of them is on the recruiter's screen."""
+
+import time
+from collections.abc import AsyncIterator
+
+import pytest
+
+from app.channels.whatsapp_inbound import address_of
+from tests.chatwoot.test_towards_candidates import met, until_message, until_noted
+from tests.faults.test_takeover import in_chatwoot, quiet
+from tests.fixtures.stack import NUMBER_ID, Stack, until_true
+
+
+@pytest.fixture
+async def yesterday(desk: Stack) -> AsyncIterator[Stack]:
+    """Candidates write as if it were 25 hours ago."""
+    await desk.whatsapp_http.post("/_twin/clock", json={"advance": -25 * 3600})
+    yield desk
+    await desk.whatsapp_http.post("/_twin/clock", json={"advance": 25 * 3600})
+
+
+async def test_outside_the_window_nothing_is_sent_and_the_recruiter_gets_the_templates(yesterday: Stack) -> None:
+    phone = await yesterday.candidate()
+    await phone.say("Hello, I am looking for work")
+
+    async def known() -> bool:
+        return bool((await yesterday.whatsapp_http.get("/_twin/candidates")).json()) and bool(
+            await yesterday.record.conversations.find(address_of(NUMBER_ID, phone.number))
+        )
+
+    await until_true(known, what="the conversation")
+    conversation = (await in_chatwoot(yesterday, phone)).chatwoot.conversation_id
+    began = time.monotonic()
+    said = await yesterday.recruiter(conversation, content="Are you still interested?")
+
+    def about_it() -> bool:
+        notes = [each for each in yesterday.shown_in_chatwoot(conversation) if each.private]
+        return any(each.content_attributes.get("in_reply_to") == said["id"] for each in notes)
+
+    async def noted() -> bool:
+        return about_it()
+
+    await until_true(noted, what="a note about the message")
+    assert time.monotonic() - began < 4  # 2 s on a machine that does nothing else
+    await until_noted(yesterday, conversation, "conversation_follow_up en")
+    await until_message(yesterday, said["id"], lambda each: each.status == "failed", "the message to be marked failed")
+    assert not [each for each in await phone.replies() if "interested" in each["text"]]
+
+
+async def test_labels_and_attributes_are_written_once_and_labels_of_recruiters_stay(desk: Stack) -> None:
+    phone, conversation = await met(desk)
+    kept = desk.chatwoot.store.state.conversations[conversation]
+
+    async def labelled() -> bool:
+        return any(label.startswith("stage-") for label in kept.label_list)
+
+    await until_true(labelled, what="our labels")
+    await desk.chatwoot_http.patch(
+        f"/_twin/conversations/{conversation}", json={"labels": [*kept.label_list, "favourite"]}
+    )
+    await phone.exchange("I want to talk to a person")
+    await until_true(lambda: quiet(desk, phone.number), what="quiet")
+    assert "favourite" in kept.label_list
+    assert any(label.startswith("handoff-") for label in kept.label_list)
+    contact = desk.chatwoot.store.state.contacts[kept.contact_id]
+    assert contact.custom_attributes["language"] == "en"
+
+
+async def test_a_candidates_picture_is_shown(desk: Stack) -> None:
+    phone, conversation = await met(desk)
+    await phone.say(type="image", text="my licence")
+
+    async def shown() -> bool:
+        return any(each.attachments for each in desk.shown_in_chatwoot(conversation))
+
+    await until_true(shown, what="the picture in Chatwoot")
+    (message,) = [each for each in desk.shown_in_chatwoot(conversation) if each.attachments]
+    assert message.message_type == "incoming"
+    assert message.attachments[0].file_type == "image"
