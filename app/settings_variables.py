@@ -169,6 +169,11 @@ class Variables(ThinkingVariables):
         ),
     ] = None
 
+    chatwoot_team_id: Annotated[
+        RecordId | None,
+        _about("Team that is given what the assistant hands over; unset, no team is."),
+        Var(Group.CHATWOOT, form="number", source="Chatwoot, Settings, Teams: the number in the team's address"),
+    ] = None
     chatwoot_bot_messages: Annotated[
         Literal["ignore", "send"],
         _about("What rules, surveys and other bots of Chatwoot write: sent to candidates, or not. Never a takeover."),

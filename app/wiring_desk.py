@@ -82,6 +82,7 @@ def desk_of(
             Commands(record.conversations, record.outbox, templates, mailbox, wakeups),
             erase_thinking=thinker.erase,
             returned=lambda language: phrasebook.text(language, "returned"),
+            team_id=settings.chatwoot_team_id or 0,
         ),
         reconciliation=Reconciliation(
             chatwoot,

@@ -169,6 +169,20 @@ class Composer:
         """A private note for the recruiter, in Markdown."""
         self._row(Channel.CHATWOOT, "note", "system", {"text": text}, key=key)
 
+    def profile(self, crm: dict[str, Any]) -> None:
+        """What recruiters filter by: labels of the conversation, attributes of the contact."""
+        body = {"labels": crm.get("labels") or [], "contact": {"custom_attributes": crm.get("attributes") or {}}}
+        self._row(Channel.CHATWOOT, "profile", "system", body)
+
+    def phone(self) -> None:
+        """The candidate is known by another number now."""
+        if number := self._opened.recipient.wa_id:
+            self._row(Channel.CHATWOOT, "phone", "system", {"phone_number": f"+{number}"})
+
+    def team(self, team_id: int) -> None:
+        """Who answers what the assistant hands over."""
+        self._row(Channel.CHATWOOT, "team", "system", {"team_id": team_id})
+
     def status(self, owner: Owner) -> None:
         """Show in Chatwoot who speaks now."""
         self._row(Channel.CHATWOOT, "status", "system", {"status": STATUS_OF_OWNER[owner]})
@@ -201,6 +215,8 @@ def compose(
     turn_id = turn_id_of(opened.conversation_id, opened.turn_no + 1)
     composer = Composer(opened, turn_id, _window_until(opened, fold))
     composer.candidate(fold)
+    if fold.identities:
+        composer.phone()
     if fold.remarks:
         composer.note("\n".join(to_chatwoot(remark) for remark in fold.remarks))
     for event in fold.recruiter:
@@ -225,6 +241,8 @@ def compose(
         handoff = proposal.get("handoff")
         if handoff:
             change = OwnerChange(owner=Owner.HUMAN, reason=str(handoff["reason"]))
+            if acts.team_id:
+                composer.team(acts.team_id)
         _apply(commit, composer, proposal, author="system" if handoff else "assistant", now=now)
         decision = {**proposal.get("decision", {}), **decision}
     # The status row comes from our side only when the change did: a recruiter's own act is already shown there.
@@ -250,3 +268,7 @@ def _apply(commit: TurnCommit, composer: Composer, proposal: dict[str, Any], *, 
     crm = proposal.get("crm") or {}
     if crm.get("note"):
         composer.note(str(crm["note"]))
+    # Other turns have nothing new for labels and attributes; the lane writes only what differs.
+    learnt = commit.facts or commit.retract or commit.consents or proposal.get("handoff")
+    if learnt or commit.turn_no == 0 or commit.opted_out is not None:
+        composer.profile(crm)

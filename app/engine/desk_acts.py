@@ -18,6 +18,7 @@ class Acts:
     owner: OwnerChange | None = None
     returned: str = ""
     erase: bool = False
+    team_id: int = 0  # who answers what the assistant hands over; 0 = nobody in particular
 
 
 NO_ACTS = Acts()

@@ -27,7 +27,7 @@ MISSING_FILE = "(the file could not be fetched from WhatsApp)"
 
 class ChatwootLane:
     """Rows to the recruiter: `incoming`, `outgoing`, `note` (body `text`), `status` (`status`), `profile` (`contact`,
-    `labels`, `attributes`), `team` (`team_id`)."""
+    `labels`), `phone` (`phone_number`), `team` (`team_id`)."""
 
     settles_each = False
 
@@ -94,6 +94,9 @@ class ChatwootLane:
             case "profile":
                 await self._profile(row, desk, address)
                 return f"profile:{row.id}"
+            case "phone":
+                await self._phone(desk.contact_id, row.body["phone_number"])
+                return f"phone:{row.id}"
             case "team":
                 await self._chatwoot.assign_team(desk.conversation_id, int(row.body["team_id"]))
                 return f"team:{row.id}"
@@ -138,12 +141,12 @@ class ChatwootLane:
 
     async def _profile(self, row: ClaimedRow, desk: Desk, address: str) -> None:
         """Written only where it differs from what we wrote last; labels of recruiters stay."""
-        contact, attributes = row.body.get("contact") or {}, row.body.get("attributes") or {}
+        contact = row.body.get("contact") or {}
+        stamp = json.dumps(contact, sort_keys=True, ensure_ascii=False)
+        if await self._mailbox.written(address, "contact") != stamp:
+            await self._chatwoot.update_contact(desk.contact_id, contact)
+            await self._mailbox.note_written(address, "contact", stamp)
         labels = sorted(row.body.get("labels") or [])
-        await self._once(address, "contact", contact, lambda: self._contact(desk.contact_id, contact))
-        await self._once(
-            address, "attributes", attributes, lambda: self._chatwoot.set_attributes(desk.conversation_id, attributes)
-        )
         ours = json.loads(await self._mailbox.written(address, "labels") or "[]")
         if ours != labels:
             present = await self._chatwoot.labels(desk.conversation_id)
@@ -153,25 +156,20 @@ class ChatwootLane:
                 await self._chatwoot.set_labels(desk.conversation_id, wanted)
             await self._mailbox.note_written(address, "labels", json.dumps(labels))
 
-    async def _once(self, address: str, name: str, value: dict[str, Any], write: Any) -> None:
-        stamp = json.dumps(value, sort_keys=True, ensure_ascii=False)
-        if value and await self._mailbox.written(address, name) != stamp:
-            await write()
-            await self._mailbox.note_written(address, name, stamp)
-
-    async def _contact(self, contact_id: int, fields: dict[str, Any]) -> None:
+    async def _phone(self, contact_id: int, phone: str) -> None:
+        fields = {"phone_number": phone}
         try:
             await self._chatwoot.update_contact(contact_id, fields)
         except NotFound:
             raise
         except Rejected as refused:
-            phone = fields.get("phone_number")
-            if refused.code != 422 or not phone:
+            if refused.code != 422:
                 raise
             # The number belongs to another contact: the same person, seen before by number alone.
             other = await self._chatwoot.contact_with_phone(phone)
-            if other is not None and other != contact_id:
-                await self._chatwoot.merge_contacts(contact_id, other)
+            if other is None or other == contact_id:
+                raise
+            await self._chatwoot.merge_contacts(contact_id, other)
             await self._chatwoot.update_contact(contact_id, fields)
 
     async def _desk(self, row: ClaimedRow, conversation_id: str, address: str) -> Desk:

@@ -29,16 +29,19 @@ class DeskWork:
         *,
         erase_thinking: Callable[[str], Awaitable[None]],
         returned: Callable[[str], str],
+        team_id: int = 0,
     ) -> None:
         self._record = record
         self._chatwoot = chatwoot
         self._commands = commands
         self._erase_thinking = erase_thinking
         self._returned = returned
+        self._team_id = team_id
 
     async def acts(self, opened: OpenTurn, fold: Fold) -> Acts:
         """Safe to repeat. Raises RecordError, RedisError."""
-        acts = replace(NO_ACTS, returned=self._returned(opened.language or "en") if fold.back else "")
+        returned = self._returned(opened.language or "en") if fold.back else ""
+        acts = replace(NO_ACTS, returned=returned, team_id=self._team_id)
         for event in fold.deleted:
             withdrawn = await self._record.withdraw(opened.conversation_id, event.message_id)
             text = GONE if withdrawn.gone else STOPPED if withdrawn.withdrawn else ""
