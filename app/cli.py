@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from app.cli_operations import add_operations
+from app.cli_replay import add_replay
 from app.database.migrate import MigrationError
 from app.database.migrate import migrate as apply_migrations
 from app.settings import Settings, SettingsError, load_settings
@@ -15,6 +16,7 @@ from app.telemetry.logs import setup_logging
 
 cli = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
 add_operations(cli)
+add_replay(cli)
 MIGRATIONS = Path(__file__).parents[1] / "supabase" / "migrations"
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import httpx
 from openai import AsyncOpenAI
@@ -11,7 +12,8 @@ from app.agents.documents import DocumentReader
 from app.agents.embeddings import Embedder, nearness_of
 from app.agents.guided.paraphrases import examples
 from app.agents.guided.tier import guided_context
-from app.agents.models.budget import Limits, RedisSpending
+from app.agents.models.budget import Limits, ProcessSpending, RedisSpending
+from app.agents.models.prompts import FOLDER
 from app.agents.models.providers import Vendors, open_vendors
 from app.agents.models.tier import AgentPlan, Plan, model_context
 from app.agents.roles import AgentContext
@@ -104,12 +106,25 @@ async def embedder_of(settings: Settings, vendors: Vendors) -> AsyncIterator[Emb
             await own.close()
 
 
-def agents_of(settings: Settings, vendors: Vendors, redis: Redis, embedder: Embedder | None = None) -> AgentContext:
-    """Claude, then GPT, then the guided agents; the guided ones alone without any key."""
+def agents_of(
+    settings: Settings,
+    vendors: Vendors,
+    redis: Redis | None,
+    embedder: Embedder | None = None,
+    *,
+    plan: Plan | None = None,
+    prompts: Path = FOLDER,
+) -> AgentContext:
+    """Claude, then GPT, then the guided agents; the guided ones alone without any key. Without Redis, budgets are
+    counted in this process alone.
+    """
+    spending = RedisSpending(redis) if redis is not None else ProcessSpending()
     company = company_of(settings)
     guard = guard_of(company, build_detector())
     guided = guided_context(company, embedder, nearness_of(settings.embeddings_model))
-    return model_context(company, vendors, plan_of(settings), RedisSpending(redis), guided=guided, guard=guard)
+    return model_context(
+        company, vendors, plan or plan_of(settings), spending, guided=guided, guard=guard, prompts=prompts
+    )
 
 
 def understanding_of(vendors: Vendors, dialog360: httpx.AsyncClient, redis: Redis) -> Understanding:
