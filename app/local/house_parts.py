@@ -14,7 +14,13 @@ from app.local.errors import LocalServerError
 async def served(app: ASGIApp, name: str) -> AsyncIterator[str]:
     """Serve the app for the length of the block; yields its URL. Raises LocalServerError if it does not start."""
     config = uvicorn.Config(
-        app, log_config=None, access_log=False, lifespan="on", ws="none", timeout_graceful_shutdown=2
+        app,
+        log_config=None,
+        access_log=False,
+        lifespan="on",
+        ws="none",
+        timeout_graceful_shutdown=2,
+        timeout_keep_alive=75,  # longer than clients keep idle connections: who hangs up first breaks a request
     )
     config.load()
     server = uvicorn.Server(config)
