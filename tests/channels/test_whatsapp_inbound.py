@@ -201,7 +201,9 @@ def test_lone_surrogates_become_replacement_characters(body: str) -> None:
     assert "\x00" not in event.message.text
 
 
-LEAF = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=12)
+LEAF = (
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=12)
+)
 NESTED = LEAF | st.lists(LEAF, max_size=4) | st.dictionaries(st.text(max_size=8), LEAF, max_size=4)
 JSON = NESTED | st.lists(NESTED, max_size=4) | st.dictionaries(st.text(max_size=8), NESTED, max_size=4)
 
