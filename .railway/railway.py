@@ -5,6 +5,8 @@ Values of secrets live in Railway (`preserve`), never here. Per-environment diff
 """
 
 import os
+import re
+from pathlib import Path
 from typing import Any
 
 # Deployed from GitHub when set (`owner/name`); otherwise with `railway up --service web`.
@@ -12,27 +14,23 @@ REPOSITORY = os.environ.get("DESK_GITHUB_REPOSITORY", "")
 BRANCH = os.environ.get("DESK_GITHUB_BRANCH", "main")
 REPLICAS = 1
 
-# Set once per environment: `railway variable set NAME=…` (RAILWAY-DEPLOYMENT.md lists where each comes from).
-KEPT = (
-    "ANTHROPIC_API_KEY",
-    "OPENAI_API_KEY",
-    "SUPABASE_URL",
-    "SUPABASE_KEY",
-    "DATABASE_URL",
-    "CHATWOOT_BASE_URL",
-    "CHATWOOT_API_TOKEN",
-    "CHATWOOT_ACCOUNT_ID",
-    "CHATWOOT_INBOX_ID",
-    "CHATWOOT_WEBHOOK_SECRET",
-    "DIALOG360_API_KEY",
-    "DIALOG360_WEBHOOK_SECRET",
-    "WHATSAPP_VERIFY_TOKEN",
-    "OPS_TOKEN",
-    "SENTRY_DSN",
-    "STATE_ENCRYPTION_KEY",
-    "COMPANY_NAME",
-    "PRIVACY_URL",
-)
+TEMPLATE = Path(__file__).parents[1] / ".railway-env.template"
+# Not for the service's own deployment: what Railway sets itself, what only a developer's machine or autoscale reads.
+ELSEWHERE = ("Set by Railway", "Local mode", "Number of replicas")
+SET_HERE = {"REDIS_URL", "ENVIRONMENT", "WORKER_MODE", "PORT", "HOST"}
+
+
+def kept() -> list[str]:
+    """Every variable of the service; what is set in Railway stays as it is, so that applying this takes none away."""
+    names: list[str] = []
+    heading = ""
+    for line in TEMPLATE.read_text(encoding="utf-8").splitlines():
+        heading = line.strip("#= ") if line.startswith("# ==========") else heading
+        found = re.match(r"#?([A-Z][A-Z0-9_]*)=", line)
+        if found and not heading.startswith(ELSEWHERE) and found[1] not in SET_HERE:
+            names.append(found[1])
+    return names
+
 
 BUILD = {
     "builder": "DOCKERFILE",
@@ -67,7 +65,7 @@ def preserve() -> dict[str, str]:
 
 def desk_variables(**own: str) -> dict[str, dict[str, str]]:
     """What web and worker share, and their `own` settings."""
-    shared = {name: preserve() for name in KEPT}
+    shared = {name: preserve() for name in kept()}
     shared["REDIS_URL"] = {"type": "reference", "resource": "service.redis", "output": "REDIS_URL"}
     return shared | {name: literal(value) for name, value in {"ENVIRONMENT": "production", **own}.items()}
 
