@@ -65,7 +65,7 @@ class Understanding:
 
     async def _heard(self, message: InboundMessage, language: str | None) -> tuple[str, list[str]]:
         if self._transcriber is None or message.media is None:
-            return "", []
+            return "", ["A voice message could not be read: voice needs OPENAI_API_KEY. Please listen to it."]
         file = await self._media.fetch(message.media.media_id)
         transcript = await self._transcriber.transcribe(file.content, file.mime, language)
         return transcript.text, []

@@ -23,6 +23,10 @@ class Said(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def source(self) -> str:
         """Where the words come from, as facts name it."""
+        if self.kind is Kind.DOCUMENT:
+            return "cv"
+        if self.kind is Kind.DOCUMENT:
+            return "cv"
         return "voice" if self.kind in {Kind.VOICE, Kind.AUDIO} else "chat"
 
 
