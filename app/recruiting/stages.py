@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from app.recruiting.conflicts import CONFLICT, conflicts_of
 from app.recruiting.consent import Purpose, granted
 from app.recruiting.draft import Draft
 from app.recruiting.intake import Asked
@@ -96,9 +97,14 @@ def _profile(draft: Draft) -> None:
         return
     draft.take_back()
     found = _probe_open_role(draft)
+    before = list(draft.decision.profile)
     new = draft.keep(found)
     asked = draft.intake.asked
-    if asked is None or _answered(draft, asked, new):
+    if conflicts := conflicts_of(draft, before, new):
+        draft.ask("review_unclear", CONFLICT, choices="review", fields=conflicts)
+    elif asked is not None and asked.field == CONFLICT:
+        _settle_conflict(draft, new)
+    elif asked is None or _answered(draft, asked, new):
         _note(draft, new)
         draft.intake.changing = ""
         _next(draft)
@@ -107,6 +113,16 @@ def _profile(draft: Draft) -> None:
         _repeat(draft, asked)
     else:
         _unanswered(draft, asked)
+
+
+def _settle_conflict(draft: Draft, new: list[Fact]) -> None:
+    """Asked once: whoever does not say that it is wrong goes on, and the read-back at the end shows it again."""
+    if not new and draft.at.has(Intent.CHANGE, Intent.NO):
+        draft.intake.stage = "change"
+        draft.ask("change_which", "change", choices="change")
+    else:
+        _note(draft, new)
+        _next(draft)
 
 
 def _probe_open_role(draft: Draft) -> list[Fact]:
@@ -300,7 +316,7 @@ def resume(draft: Draft) -> None:
         draft.ask(key, key, choices=key)
     elif stage == "done":
         draft.say("done_already")
-    elif asked is None or asked.field in {"review", "change", "open", "consent"}:
+    elif asked is None or asked.field in {"review", "change", "open", "consent", CONFLICT}:
         _next(draft)
     else:
         _repeat(draft, asked)

@@ -53,10 +53,11 @@ async def deaf_desk(postgres: PostgresServer, tmp_path_factory: pytest.TempPathF
         yield stack
 
 
-async def sent(phone: Phone, kind: str, content: bytes, mime: str, **fields: object) -> str:
+async def sent(phone: Phone, kind: str, content: bytes, mime: str, *, filename: str = "") -> str:
     """Send a file; returns the text of the answer."""
     encoded = base64.b64encode(content).decode()
-    answer = await phone.exchange(type=kind, mime_type=mime, content_base64=encoded, **fields)
+    named = {"filename": filename} if filename else {}
+    answer = await phone.exchange("", type=kind, mime_type=mime, content_base64=encoded, **named)
     return str(answer["text"])
 
 
