@@ -36,14 +36,13 @@ from app.mailbox.intake import Intake
 from app.mailbox.mailbox import Mailbox
 from app.settings import Settings
 from app.telemetry.logs import get_logger
-from app.telemetry.metrics import name_build
-from app.telemetry.sentry import capture, setup_sentry
-from app.telemetry.sentry import flush as flush_errors
+from app.telemetry.sentry import capture
 from app.telemetry.vendor_calls import VendorClient
 from app.wiring_desk import Vendors as DeskVendors
 from app.wiring_desk import desk_of
 from app.wiring_health import Watched, probes
 from app.wiring_minds import agents_of, apology_of, embedder_of, understanding_of, vendors_of
+from app.wiring_telemetry import telemetry
 
 log = get_logger()
 DOCKET_NAME = "desk"
@@ -179,9 +178,8 @@ class Desk:
         settings = self.settings
         # Per process, not per preloading parent: docket keeps one queue of work under way for each worker's name.
         self.name = f"{socket.gethostname()}:{os.getpid()}"
-        self._tell_who_we_are()
         async with AsyncExitStack() as stack:
-            stack.callback(flush_errors)
+            await stack.enter_async_context(telemetry(settings, self.build))
             stack.push_async_callback(self.models.aclose)
             stack.push_async_callback(self.redis.aclose)
             stack.push_async_callback(self.dialog360.aclose)
@@ -220,17 +218,6 @@ class Desk:
     async def _start_up(self) -> None:
         await self.startup.run()
         self.prober.started()
-
-    def _tell_who_we_are(self) -> None:
-        settings, build = self.settings, self.build
-        name_build(commit=build.commit, environment=build.environment, replica=build.replica, region=build.region)
-        setup_sentry(
-            secret(settings.sentry_dsn),
-            commit=build.commit,
-            environment=build.environment,
-            deployment=build.deployment,
-            replica=build.replica,
-        )
 
     async def _drain(self, tasks: "asyncio.Task[None]") -> None:
         with contextlib.suppress(TimeoutError, asyncio.CancelledError):
