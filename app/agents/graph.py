@@ -1,6 +1,7 @@
 """The graph of a turn: router ∥ extraction → policy → conversation → crm. Nodes propose and write nothing."""
 
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import msgspec
 from langgraph.checkpoint.base import BaseCheckpointSaver
@@ -15,13 +16,18 @@ from app.agents.roles import AgentContext
 from app.agents.state import Extracted, GraphState, Json, Phrased, Proposal, Routing, TurnInput
 from app.recruiting import phrases, policy
 from app.recruiting.evidence import occurs
+from app.recruiting.evidence_values import Support, follows
+from app.recruiting.guard_inbound import intents_of
 from app.recruiting.intake import Decision, Situation
 from app.recruiting.interrupts import Noticed
+from app.recruiting.languages import FALLBACK, build_detector
+from app.recruiting.lexicon import LANGUAGES
 from app.recruiting.profile import Fact, is_valid
 
 Graph = CompiledStateGraph[GraphState, AgentContext, TurnInput, GraphState]
 # Seconds a node may take, retries included in the model tier's own budget (contracts/llm.md §3).
 ROUTER_SECONDS, EXTRACTION_SECONDS, POLICY_SECONDS, CONVERSATION_SECONDS, CRM_SECONDS = 15.0, 25.0, 5.0, 30.0, 15.0
+_GUESSED = 0.7  # confidence of a value that rules cannot derive from its quote
 POLICY_VERSION = f"{policy.VERSION}+{phrases.version()}"
 
 
@@ -55,11 +61,29 @@ async def _extract(state: GraphState, runtime: Runtime[AgentContext]) -> dict[st
     return {"extracted": await runtime.context.extraction.extract(_turn(state))}
 
 
-def proven(turn: TurnInput, extracted: Extracted) -> tuple[list[Fact], int]:
-    """Facts whose quote stands in the message they name and whose value has its field's type; and how many fell."""
-    texts = turn_view.evidence_texts(turn)
+def proven(turn: TurnInput, extracted: Extracted, zone: ZoneInfo) -> tuple[list[Fact], int]:
+    """Facts that stand on the candidate's words, whichever tier read them; and how many fell.
+
+    The quote stands in the message it names, the value has its field's type and does not contradict the words, and
+    the message neither insults nor instructs. What rules cannot derive is kept with the confidence of a guess.
+    """
+    messages = {said.message_id: said for said in [*turn_view.said_before(turn), *turn_view.said_now(turn)]}
+    language = turn_view.language(turn)
+    language = language if language in LANGUAGES else FALLBACK
+    detect = build_detector().guess
     facts = msgspec.convert(extracted["facts"], list[Fact])
-    kept = [fact for fact in facts if is_valid(fact) and occurs(fact.quote, texts.get(fact.message_id, ""))]
+    kept = []
+    for fact in facts:
+        said = messages.get(fact.message_id)
+        if said is None or not is_valid(fact) or not occurs(fact.quote, said.text):
+            continue
+        if intents_of(said.text, language, detect, said.kind):
+            continue
+        support = follows(fact, said, language, zone)
+        if support is Support.UNDECIDED:
+            kept.append(msgspec.structs.replace(fact, confidence=min(fact.confidence, _GUESSED)))
+        elif support is Support.FOLLOWS:
+            kept.append(fact)
     return kept, len(facts) - len(kept)
 
 
@@ -67,7 +91,7 @@ async def _decide(state: GraphState, runtime: Runtime[AgentContext]) -> dict[str
     turn, routing, extracted = _turn(state), state["routing"], state["extracted"]
     if routing is None or extracted is None:
         raise ValueError("policy ran before router and extraction")
-    found, rejected = proven(turn, extracted)
+    found, rejected = proven(turn, extracted, runtime.context.zone)
     conversation = turn["conversation"]
     decision = policy.decide(
         Situation(

@@ -1,6 +1,7 @@
 """Parts of clauses that several rules cut out or look at."""
 
 import functools
+from collections.abc import Sequence
 
 from app.recruiting.lexicon import LANGUAGES, Lexicon, in_order, lexicon
 from app.recruiting.patterns import captured, search
@@ -39,6 +40,59 @@ def negated_before(clause: Clause, start: int, language: str, reach: int = 3) ->
     """A negation of any language stands up to `reach` words before the folded offset."""
     before = clause.folded[:start].split()[-reach:]
     return any(search(words.patterns["negation"], word) for words in in_order(language) for word in before)
+
+
+_UNSURE_NO = frozenset({"نوعا", "حد", "شيئا"})  # before "ما": "somewhat", no negation
+_EITHER = frozenset(
+    ["or", "nor", "oder", "noch", "of", "lub", "ani", "o", "ni", "sau", "nici", "або", "чи", "أو", "او"]
+)
+_LINKS = _EITHER | {"and", "und", "en", "i", "y", "e", "u", "si", "та", "і", "й", "و"}
+
+
+def denied(clause: Clause, spans: Sequence[tuple[int, int]], language: str) -> list[bool]:
+    """Of things named in a clause (folded ranges, in order), which ones are said not to be so.
+
+    A negation counts before its thing ("kein C") and after it ("C habe ich nicht"), on its side of a "but", and not
+    when it only weakens ("not so well").
+    """
+    folded = clause.folded
+    parts = [0, *(m.start() for words in in_order(language) for m in words.patterns["but"].finditer(folded + " "))]
+    found = []
+    for index, (start, end) in enumerate(spans):
+        since = max(part for part in parts if part <= start)
+        until = min([*(part for part in parts if part > start), len(folded)])
+        before = folded[since:start].split()[-3:]
+        following = spans[index + 1][0] if index + 1 < len(spans) and spans[index + 1][0] < until else None
+        no_before = any(_negation(word, language) for word in before) and not _weak(folded[start:until], language)
+        found.append(no_before or (following is None and _denied_after(folded[end:until], language)))
+    for index in range(1, len(spans)):  # "no English or German"
+        between = set(folded[spans[index - 1][1] : spans[index][0]].split())
+        found[index] = found[index] or (found[index - 1] and len(between) == 1 and between <= _EITHER)
+    for index in range(len(spans) - 2, -1, -1):  # "Chinesisch und Japanisch spreche ich nicht"
+        between = set(folded[spans[index][1] : spans[index + 1][0]].split())
+        if found[index + 1] and len(between) <= 1 and between <= _LINKS and not _before(clause, spans, index + 1):
+            found[index] = True
+    return found
+
+
+def _before(clause: Clause, spans: Sequence[tuple[int, int]], index: int) -> bool:
+    """A negation word stands between this thing and the one before it."""
+    return any(_negation(word, "") for word in clause.folded[spans[index - 1][1] : spans[index][0]].split())
+
+
+def _negation(word: str, language: str) -> bool:
+    return any(search(words.patterns["negation"], word) for words in in_order(language))
+
+
+def _weak(rest: str, language: str) -> bool:
+    return any(search(words.patterns["hedge"], rest) for words in in_order(language))
+
+
+def _denied_after(rest: str, language: str) -> bool:
+    """Only a plain negation: "English not so well" and "نوعا ما" are not."""
+    words = rest.split()
+    plain = [i for i, word in enumerate(words) if _negation(word, language) and not {*words[i - 1 : i]} & _UNSURE_NO]
+    return bool(plain) and not _weak(" ".join(words[plain[0] + 1 :]), language)
 
 
 def says(clause: Clause, section: str, language: str) -> bool:

@@ -55,9 +55,9 @@ class Draft:
         self.decision.question = Question(line=line, choices=choices)
         self.intake.asked = Asked(field=field, attempts=attempts, probed=probed)
 
-    def hand_over(self, reason: str, urgency: str, text: str) -> Decision:
-        """A person takes over; the assistant says so and falls silent."""
-        self.decision.lines = [Line(key=f"handoff_{reason}")]
+    def hand_over(self, reason: str, urgency: str, text: str, *, words: str = "") -> Decision:
+        """A person takes over; the assistant says so, in the `words` of another reason if given, and falls silent."""
+        self.decision.lines = [Line(key=f"handoff_{words or reason}")]
         self.decision.question = None
         self.decision.handoff = Handoff(reason=reason, urgency=urgency, text=text)
         self.intake.handed_over = reason

@@ -202,7 +202,7 @@ def _availability(fact: Fact, words: Words) -> Support:
 
 def _language(fact: Fact, words: Words) -> Support:
     code = part(fact.field)
-    if fact.value.get("language") != code:
+    if fact.value.get("language") != code or code in tongues.denied_codes(read(words.said.text), words.language):
         return Support.CONTRADICTS
     named = {name[3] for name in mentioned(read(words.quote))}
     if not named:

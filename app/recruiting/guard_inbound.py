@@ -4,6 +4,7 @@ The text is still read as the candidate's words; a sign makes the turn careful (
 the policy says so, brings a person, without accusing anyone.
 """
 
+import functools
 import re
 from collections.abc import Iterator
 
@@ -11,6 +12,8 @@ import msgspec
 
 from app.recruiting.guard_lexicon import guard_words
 from app.recruiting.guard_speech import Detect, languages_of
+from app.recruiting.interrupts import Intent
+from app.recruiting.messages import Kind
 from app.recruiting.patterns import search
 from app.recruiting.text import Text
 
@@ -25,6 +28,7 @@ _ROLE = re.compile(r"^\s*(?:system|assistant|developer)\s*(?:message|prompt)?\s*
 _INVISIBLE = re.compile(r"[\U000e0001-\U000e007f]+|[\u200b\u2060\ufeff]{3,}|[\u202d\u202e]")
 _PAYLOAD = re.compile(r"(?<![\w/+])[A-Za-z0-9+/]{120,}={0,2}(?![\w/+])")
 _KINDS = ("injection", "abuse", "threat")
+_INTENTS = {"injection": Intent.INJECTION, "abuse": Intent.ABUSE, "threat": Intent.ABUSE}
 
 
 class Suspicion(msgspec.Struct, frozen=True):
@@ -55,3 +59,12 @@ def _notation(text: str) -> Iterator[Suspicion]:
     for signal, pattern in (("markup", _MARKUP), ("role", _ROLE), ("invisible", _INVISIBLE), ("payload", _PAYLOAD)):
         if match := pattern.search(text):
             yield Suspicion("injection", signal, match.group().strip())
+
+
+@functools.lru_cache(maxsize=256)
+def intents_of(text: str, language: str, detect: Detect, kind: Kind) -> dict[Intent, str]:
+    """ABUSE (threats too) and INJECTION with their words; cached because router, extraction and evidence all ask."""
+    if kind is Kind.CHOICE:
+        return {}  # our own title
+    found = suspicions(text, language, detect, document=kind is Kind.DOCUMENT)
+    return {_INTENTS[one.kind]: one.quote for one in reversed(found)}

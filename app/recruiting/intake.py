@@ -29,6 +29,7 @@ class Intake(msgspec.Struct, kw_only=True, omit_defaults=True):
     told: list[str] = []  # polite remarks that are made once
     changing: str = ""  # field that the candidate corrects after the read-back
     handed_over: str = ""  # reason of the last handoff, until the assistant speaks again
+    injections: int = 0  # messages that tried to instruct the assistant
     last_at: float = 0.0  # Unix seconds of the last turn
 
 

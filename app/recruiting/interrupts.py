@@ -24,6 +24,8 @@ class Intent(StrEnum):
     DANGER = "danger"
     MINOR = "minor"
     COMPLAINT = "complaint"
+    ABUSE = "abuse"
+    INJECTION = "injection"
     SENSITIVE = "sensitive"
     ADJUSTMENT = "adjustment"
     QUESTION = "question"
@@ -53,6 +55,13 @@ _PLAUSIBLE_MINOR = 10  # "I'm 5" is a count, not an age
 _ANYWHERE = (
     Intent.STOP, Intent.HUMAN, Intent.DELETE, Intent.ABOUT_ME, Intent.BOT, Intent.DANGER, Intent.COMPLAINT,
     Intent.SENSITIVE, Intent.ADJUSTMENT, Intent.CHANGE, Intent.SKIP, Intent.UNSURE,
+)  # fmt: skip
+# What a message may ask for even when it insults or tries to instruct us.
+REQUESTS = frozenset(
+    {
+        Intent.STOP, Intent.HUMAN, Intent.DELETE, Intent.ABOUT_ME, Intent.BOT, Intent.DANGER, Intent.MINOR,
+        Intent.COMPLAINT, Intent.SENSITIVE, Intent.ADJUSTMENT,
+    }
 )  # fmt: skip
 _WHOLE = (Intent.START, Intent.THANKS, Intent.GREETING, Intent.YES, Intent.NO)
 _BUTTONS = {

@@ -21,8 +21,8 @@ ANSWERS = (
     "yes", "no", "unsure", "skip", "none", "greeting", "thanks", "anything", "soon", "other", "change", "native",
 )  # fmt: skip
 FACTS = (
-    "name", "name_weak", "city", "city_weak", "city_lead", "role", "role_lead", "speak", "negation", "learn", "licence",
-    "forklift", "roles", "work", "available",
+    "name", "name_weak", "city", "city_weak", "city_lead", "role", "role_lead", "speak", "negation", "hedge", "but",
+    "learn", "licence", "forklift", "roles", "work", "available",
 )  # fmt: skip
 DATES = (
     "now", "tomorrow", "day_after_tomorrow", "next", "next_after", "in", "ago_after", "day", "week", "month", "begin",

@@ -16,8 +16,11 @@ HANDOFFS = (
     (Intent.DELETE, "same_day", "The candidate asks for deletion of their data (GDPR Art. 17, answer within a month)."),
     (Intent.HUMAN, "now", "The candidate asks for a person."),
     (Intent.COMPLAINT, "now", "Complaint, legal or discrimination topic. The assistant has stopped."),
+    (Intent.ABUSE, "now", "The candidate is angry. Nothing was read from this message; the assistant has stopped."),
     (Intent.ADJUSTMENT, "same_day", "The candidate asks about an adjustment. Details are not in the profile."),
 )
+WORDS = {Intent.ABUSE: "complaint"}  # an angry person is thanked for the feedback, not judged
+_INJECTIONS = 2  # messages to software: the first is passed over as data, more bring a person
 
 
 def decide(situation: Situation) -> Decision:
@@ -33,13 +36,27 @@ def decide(situation: Situation) -> Decision:
         return draft.decision
     for intent, urgency, text in HANDOFFS:
         if situation.has(intent):
-            return draft.hand_over(intent.value, urgency, text)
+            return draft.hand_over(intent.value, urgency, text, words=WORDS.get(intent, ""))
     lost = any(fact.message_id in situation.revoked for fact in situation.facts)
-    if not (situation.said or situation.unread or lost):
-        return draft.decision  # a reaction, or a deleted message that no fact rests on
+    if _instructed_again(draft) or not (situation.said or situation.unread or lost):
+        return draft.decision  # a person looks; or a reaction, or a deleted message that no fact rests on
     _remarks(draft)
     run_stage(draft)
     return draft.decision
+
+
+def _instructed_again(draft: Draft) -> bool:
+    """Words meant for software are data. Repeated, a person looks, without a word of blame: it may be a misreading."""
+    now = {one.message_id for one in draft.at.noticed if one.intent is Intent.INJECTION}
+    draft.intake.injections += len(now)
+    if not now:
+        return False
+    if draft.intake.injections < _INJECTIONS:
+        draft.decision.remarks.append("A message seems to instruct the assistant. Nothing was read from it.")
+        return False
+    text = "Several messages seem to instruct the assistant. Nothing was read from them; it may be a misunderstanding."
+    draft.hand_over(Intent.INJECTION.value, "review", text, words="misunderstanding")
+    return True
 
 
 def _beside_a_person(draft: Draft) -> Decision:
@@ -64,7 +81,9 @@ def _after_stop(draft: Draft) -> Decision:
         return draft.decision
     for intent, urgency, text in HANDOFFS:
         if at.has(intent):
-            decision = draft.hand_over(intent.value, urgency, f"{text} They had written STOP before.")
+            decision = draft.hand_over(
+                intent.value, urgency, f"{text} They had written STOP before.", words=WORDS.get(intent, "")
+            )
             if intent is not Intent.DANGER:
                 decision.lines = []
             return decision

@@ -25,8 +25,6 @@ class Said(msgspec.Struct, frozen=True, kw_only=True):
         """Where the words come from, as facts name it."""
         if self.kind is Kind.DOCUMENT:
             return "cv"
-        if self.kind is Kind.DOCUMENT:
-            return "cv"
         return "voice" if self.kind in {Kind.VOICE, Kind.AUDIO} else "chat"
 
 

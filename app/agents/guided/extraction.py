@@ -8,7 +8,9 @@ from app.agents import turn_view
 from app.agents.guided.router import TIER
 from app.agents.state import Extracted, TurnInput
 from app.recruiting.answers.reading import read_turn
+from app.recruiting.guard_inbound import intents_of
 from app.recruiting.interrupts import Intent, in_text
+from app.recruiting.languages import Detector
 from app.recruiting.lexicon import LANGUAGES
 
 _NO_ANSWER = frozenset(
@@ -22,8 +24,9 @@ _NO_ANSWER = frozenset(
 class GuidedExtraction:
     """Reads the words of this turn. Before consent nothing is read, except when this turn may give it: then all."""
 
-    def __init__(self, zone: ZoneInfo) -> None:
+    def __init__(self, zone: ZoneInfo, detector: Detector) -> None:
         self._zone = zone
+        self._detector = detector
 
     async def extract(self, turn: TurnInput) -> Extracted:
         """Facts of the turn, each with its message and quote."""
@@ -34,6 +37,8 @@ class GuidedExtraction:
         messages = turn_view.said_now(turn)
         if not turn_view.consented(turn):
             messages = [*turn_view.said_before(turn), *messages] if intake.stage == "consent" else []
+        detect = self._detector.guess
+        messages = [said for said in messages if not intents_of(said.text, language, detect, said.kind)]
         passed = {m.message_id for m in messages if asked and self._is_no_answer(m.text, language)}
         reading = read_turn(messages, asked, language, self._zone, passed=frozenset(passed))
         return Extracted(facts=msgspec.to_builtins(reading.facts), vague=reading.vague, tier=TIER, decision={})

@@ -6,7 +6,8 @@ from app.agents import turn_view
 from app.agents.guided.paraphrases import Paraphrases
 from app.agents.state import Routing, TurnInput
 from app.recruiting import interrupts, languages
-from app.recruiting.interrupts import Noticed
+from app.recruiting.guard_inbound import intents_of
+from app.recruiting.interrupts import REQUESTS, Noticed
 from app.recruiting.languages import Detector
 from app.recruiting.messages import InboundMessage, Kind
 
@@ -33,10 +34,22 @@ class GuidedRouter:
             country=turn["conversation"].get("country", ""),
             asked=asked.field if asked else "",
         )
-        noticed = interrupts.in_messages(messages, language)
+        noticed = self._wary(messages, interrupts.in_messages(messages, language), language)
         if not noticed and self._paraphrases is not None and _may_leave(turn):
             noticed = await self._meant(messages, self._paraphrases)
         return Routing(language=language, noticed=msgspec.to_builtins(noticed), tier=TIER, decision={})
+
+    def _wary(self, messages: list[InboundMessage], noticed: list[Noticed], language: str) -> list[Noticed]:
+        """Insults and instructions to software. Such a message may still ask for a person, but agrees to nothing."""
+        signs = [
+            Noticed(intent=intent, message_id=message.message_id, quote=quote)
+            for message in messages
+            if message.text
+            for intent, quote in intents_of(message.text, language, self._detector.guess, message.kind).items()
+        ]
+        suspect = {sign.message_id for sign in signs}
+        heard = [one for one in noticed if one.message_id not in suspect or one.intent in REQUESTS]
+        return [*heard, *signs]
 
     @staticmethod
     async def _meant(messages: list[InboundMessage], paraphrases: Paraphrases) -> list[Noticed]:

@@ -19,9 +19,10 @@ def guided_context(company: Company, embed: Embed | None = None, nearness: Nearn
     """
     zone = ZoneInfo(company.timezone)
     phrasebook = Phrasebook(company)
+    detector = build_detector()
     return AgentContext(
-        router=GuidedRouter(build_detector(), Paraphrases(embed, nearness) if embed else None),
-        extraction=GuidedExtraction(zone),
+        router=GuidedRouter(detector, Paraphrases(embed, nearness) if embed else None),
+        extraction=GuidedExtraction(zone, detector),
         conversation=GuidedConversation(phrasebook),
         crm=GuidedCrm(),
         phrasebook=phrasebook,

@@ -2,7 +2,7 @@
 
 import re
 
-from app.recruiting.clauses import negated_before, says
+from app.recruiting.clauses import denied, says
 from app.recruiting.lexicon import in_order
 from app.recruiting.patterns import search
 from app.recruiting.profile import NO_LICENCE, Field
@@ -10,7 +10,7 @@ from app.recruiting.said import Found
 from app.recruiting.text import Clause, Text
 
 # Longest first. Cyrillic capitals that look like the Latin ones are accepted: "категорія В, С".
-_CATEGORY = re.compile(r"(?<![\w+])(C1\+?E|D1\+?E|[BCDВС]\s?\+\s?[EЕ]|[BCDВС][EЕ]|C1|D1|AM|[ABCDTВСА])(?![\w+])")
+_CATEGORY = re.compile(r"(?<![\w+'’])(C1\+?E|D1\+?E|[BCDВС]\s?\+\s?[EЕ]|[BCDВС][EЕ]|C1|D1|AM|[ABCDTВСА])(?![\w+])")
 _LATIN = str.maketrans({"В": "B", "С": "C", "А": "A", "Е": "E"})
 _CERTIFICATES = {
     "VCA": re.compile(r"(?<![^ ])b?vca(?![^ ])"),
@@ -27,26 +27,33 @@ def _found(type_: str, quote: str, confidence: float) -> Found:
 def _categories(clause: Clause, language: str, *, loose: bool) -> dict[str, Found]:
     begin, stop = clause.words[0].start, clause.words[-1].end
     part = clause.source[begin:stop]
+    matches = list(_CATEGORY.finditer(part.upper() if loose else part))
+    if len(clause.words) > 1:  # Romanian "am" is "I have"
+        matches = [match for match in matches if part[match.start() : match.end()] != "am"]
+    spans = [_span(clause, begin + match.start(), begin + match.end()) for match in matches]
     found = {}
-    for match in _CATEGORY.finditer(part.upper() if loose else part):
-        folded_start = len(clause.folded) - len(
-            " ".join(w.folded for w in clause.words if w.start >= begin + match.start())
-        )
-        if negated_before(clause, folded_start, language):
-            continue
-        type_ = re.sub(r"[\s+]", "", match[1]).translate(_LATIN)
-        found[type_] = _found(type_, part[match.start() : match.end()], 0.95)
+    for match, no in zip(matches, denied(clause, spans, language), strict=True):
+        if not no:
+            type_ = re.sub(r"[\s+]", "", match[1]).translate(_LATIN)
+            found[type_] = _found(type_, part[match.start() : match.end()], 0.95)
     return found
+
+
+def _span(clause: Clause, start: int, end: int) -> tuple[int, int]:
+    """Range in the folded clause of offsets in the message."""
+    first = sum(len(word.folded) + 1 for word in clause.words if word.end <= start)
+    last = sum(len(word.folded) + 1 for word in clause.words if word.start < end) - 1
+    return first, last
 
 
 def _certificates(clause: Clause, language: str) -> dict[str, Found]:
     found = {}
     for type_, pattern in _CERTIFICATES.items():
-        if (match := pattern.search(clause.folded)) and not negated_before(clause, match.start(), language):
+        if (match := pattern.search(clause.folded)) and not denied(clause, [match.span()], language)[0]:
             found[type_] = _found(type_, clause.quote(match.start(), match.end()), 0.95)
     for words in in_order(language):
         match = search(words.patterns["forklift"], clause.folded)
-        if match and not negated_before(clause, match.start(), language):
+        if match and not denied(clause, [(match.start(), match.end() - 1)], language)[0]:
             found["forklift"] = _found("forklift", clause.quote(match.start(), match.end() - 1), 0.9)
             break
     return found

@@ -2,7 +2,7 @@
 
 import re
 
-from app.recruiting.clauses import negated_before, says
+from app.recruiting.clauses import denied, says
 from app.recruiting.language_names import mentioned
 from app.recruiting.lexicon import in_order
 from app.recruiting.patterns import search
@@ -29,13 +29,14 @@ def spoken(text: Text, language: str, *, asked: bool) -> list[Found]:
     """Languages and the levels beside them. Unasked, only in a clause about speaking or with a level."""
     names = list(mentioned(text))
     whole_speaks = any(says(clause, "speak", language) for clause in text.clauses)
+    refused = denied_codes(text, language)
     found: dict[str, Found] = {}
     for index, (clause, start, end, code) in enumerate(names):
         same = index + 1 < len(names) and names[index + 1][0] is clause
         level = _level_near(clause, (start, end, names[index + 1][1] if same else len(clause.folded)), language, names)
         if not (asked or level or whole_speaks) or says(clause, "learn", language):
             continue
-        if _of_a_licence(clause, end, language) or negated_before(clause, start, language):
+        if code in refused or _of_a_licence(clause, end, language):
             continue
         quote = clause.quote(start, end)
         found[f"{Field.LANGUAGES}.{code}"] = Found(
@@ -48,6 +49,19 @@ def spoken(text: Text, language: str, *, asked: bool) -> list[Found]:
                 field=f"{LEVELS}.{code}", value={"level": value}, quote=words, confidence=0.95
             )
     return list(found.values())
+
+
+def denied_codes(text: Text, language: str) -> set[str]:
+    """Languages that the person says they do not speak; once is enough, however often the name stands there."""
+    by_clause: dict[Clause, list[tuple[int, int, str]]] = {}
+    for clause, start, end, code in mentioned(text):
+        by_clause.setdefault(clause, []).append((start, end, code))
+    return {
+        code
+        for clause, named in by_clause.items()
+        for (_, _, code), no in zip(named, denied(clause, [(s, e) for s, e, _ in named], language), strict=True)
+        if no
+    }
 
 
 def _of_a_licence(clause: Clause, end: int, language: str) -> bool:
