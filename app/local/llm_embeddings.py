@@ -50,7 +50,6 @@ class Embeddings:
         self._vectors: Vectors | None = None
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="embeddings")
 
-
     def close(self) -> None:
         """Wait for what is being computed."""
         self._thread.shutdown(wait=True)
