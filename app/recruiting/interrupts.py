@@ -1,15 +1,17 @@
 """What a person may say at any stage and be heard: STOP, a human, their data, danger."""
 
+import datetime as dt
 from collections.abc import Iterable
 from enum import StrEnum
 
 import msgspec
 
-from app.recruiting.clauses import negated_before, says
+from app.recruiting.answers.dates import find_dates
+from app.recruiting.clauses import everyday_words, negated_before, says
 from app.recruiting.lexicon import in_order, lexicon
 from app.recruiting.messages import InboundMessage, Kind
 from app.recruiting.patterns import captured, search
-from app.recruiting.text import Text, read
+from app.recruiting.text import Clause, Text, read
 
 
 class Intent(StrEnum):
@@ -50,6 +52,11 @@ class Noticed(msgspec.Struct, frozen=True, kw_only=True):
 _NEGATABLE = {Intent.STOP, Intent.DELETE, Intent.HUMAN, Intent.START}
 _REACH = 2  # words before the match in which a negation turns it round
 ADULT = 18
+_NAME_WORDS = 2
+_NAMERS = frozenset({"they", "mates", "friends", "people", "everyone", "everybody", "colleagues", "all", "family"})
+_CALL_WHEN = frozenset(
+    {"now", "back", "asap", "today", "please", "later", "anytime", "again", "plz", "pls", "urgently"}
+)
 _LONGEST_YES = 6  # words
 _PLAUSIBLE_MINOR = 10  # "I'm 5" is a count, not an age
 _ANYWHERE = (
@@ -81,9 +88,28 @@ def _anywhere(text: Text, intent: Intent, language: str) -> str | None:
         pattern = words.patterns[intent]
         for clause in text.clauses:
             for match in pattern.finditer(clause.folded + " "):
+                if intent is Intent.HUMAN and _nicknamed(clause, match.start(), match.end(), language):
+                    continue
                 if intent not in _NEGATABLE or not negated_before(clause, match.start(), language, _REACH):
                     return clause.quote(match.start(), match.end() - 1)
     return None
+
+
+def _nicknamed(clause: Clause, start: int, end: int, language: str) -> bool:
+    """`My mates call me Ziggy` and `call me Ziggy` name; "call me Monday" and "call me back" ask."""
+    if clause.folded[start:end].strip() != "call me":
+        return False
+    if _NAMERS & set(clause.folded[:start].split()[-2:]):
+        return True
+    following = clause.tail(end)
+    if not 1 <= len(following) <= _NAME_WORDS or any(
+        word.folded in _CALL_WHEN | everyday_words() for word in following
+    ):
+        return False
+    any_day = dt.date(2000, 1, 1)  # only whether there is a date counts
+    return all(clause.source[word.start].isupper() for word in following) and not find_dates(
+        (clause,), any_day, language
+    )
 
 
 def _stop_word_inside(text: Text, clause_quote: str) -> bool:

@@ -17,7 +17,7 @@ from app.recruiting.profile import CEFR, LICENCES, Fact, Field, part
 from app.recruiting.readback import items
 
 FOLDER = Path(__file__).with_name("phrases")
-# WhatsApp Cloud API, interactive messages (contracts/whatsapp.md §3), in characters.
+# WhatsApp Cloud API, interactive messages, in characters.
 BODY, BUTTON, ROW, DESCRIPTION, BUTTONS, ROWS = 1024, 20, 24, 72, 3, 10
 TEXT = 4096
 

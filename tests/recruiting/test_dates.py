@@ -88,10 +88,10 @@ VOLUNTEERED = {
 
 NO_DATE = {
     "en": ["I worked there for 2 weeks", "until 1 December I have work", "two weeks ago", "I have 5 years experience", "Is it from 1 December?",
-           "My name is April", "good morning", "call me tomorrow", "my interview is on Monday"],
+           "My name is April", "good morning", "call me tomorrow", "I am married and available", "I work as a major and can start", "my interview is on Monday"],
     "nl": ["goedemorgen", "tot 1 december werk ik nog", "twee weken geleden", "ik heb 5 jaar ervaring"],
     "de": ["Guten Morgen", "bis 1. Dezember", "seit zwei Wochen", "ich habe 2 Wochen gearbeitet"],
-    "pl": ["dzień dobry", "do 1 grudnia", "2 tygodnie temu"], "es": ["trabajo por la mañana", "hasta el 1 de diciembre", "hace dos semanas"],
+    "pl": ["dzień dobry", "jestem Marcin i mogę zacząć", "do 1 grudnia", "2 tygodnie temu"], "es": ["trabajo por la mañana", "hasta el 1 de diciembre", "hace dos semanas"],
     "ro": ["bună dimineața", "până la 1 decembrie", "acum două săptămâni"], "uk": ["добрий день", "до 1 грудня", "два тижні тому"],
     "ar": ["صباح الخير", "حتى 1 ديسمبر", "قبل أسبوعين"],
 }  # fmt: skip

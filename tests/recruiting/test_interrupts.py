@@ -32,7 +32,7 @@ SAID = {
     },
     Intent.HUMAN: {
         "en": ["HUMAN", "I want to talk to a person", "can I speak with a real human please", "a human please",
-               "can someone call me", "I want a human, not a bot"],
+               "can someone call me", "Please call me Monday", "call me back", "Call Me Please", "I want a human, not a bot"],
         "nl": ["mens", "ik wil een mens spreken", "kan ik iemand spreken", "mag ik met een medewerker praten",
                "bel me even", "een echt persoon graag"],
         "de": ["MENSCH", "Ich möchte mit einem Menschen sprechen", "kann ich mit jemandem reden",
@@ -114,6 +114,7 @@ NOT_SAID = {
     Intent.HUMAN: [
         "I want to work in human resources", "I am a people person", "ik werk graag met mensen", "Ich arbeite gern mit Menschen",
         "lubię pracę z ludźmi", "soy buena persona", "îmi place să lucrez cu oameni", "Mitarbeiter im Lager", "operator wózka",
+        "my mates call me Ziggy", "you can call me Ziggy", "everyone calls me Al but mum will call me Albert",
     ],
     Intent.DELETE: ["don't delete my data", "I worked in data entry"],
     Intent.MINOR: [

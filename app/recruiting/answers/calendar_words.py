@@ -10,6 +10,8 @@ from app.recruiting.text import fold
 
 _INFLECTED = frozenset({"pl", "uk"})  # month and day names change their ending: "w styczniu", "з понеділка"
 _LEVANT = "ar_SY"  # كانون الأول beside ديسمبر
+_SHORT = 6  # letters
+_POLISH_ENDINGS = "(?:a|u|em|owi|e|y|m|go|ec|zie|ta|cie|ty|te)"
 _BEGIN, _END = r"(?<![^ ])", r"(?![^ ])"
 
 
@@ -18,6 +20,8 @@ def _alternatives(words: tuple[str, ...]) -> str:
 
 
 def _name(name: str, code: str) -> str:
+    if code == "pl" and len(name) <= _SHORT:  # "married" and "Marcin" are no "marca", "major" is no "maja"
+        return f"(?:{re.escape(name)}|{re.escape(name[: max(4, len(name) - 2)])}{_POLISH_ENDINGS})"
     if code in _INFLECTED:
         return re.escape(name[: max(3, len(name) - 2)]) + r"[^ ]{0,4}"
     return (r"(?:[وب]|ال)?" if code == "ar" else "") + re.escape(name)

@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from app.recruiting.answers import availability, licences, names, places, roles, tongues
+from app.recruiting.answers import availability, forms, licences, names, places, roles, tongues
 from app.recruiting.clauses import says
 from app.recruiting.messages import Kind
 from app.recruiting.profile import LEVELS, NO_LICENCE, Fact, Field, part
@@ -55,7 +55,9 @@ def volunteered(said: Said, language: str, zone: ZoneInfo) -> list[Found]:
         roles.volunteered(text, language),
         availability.read_availability(said, text, language, zone, asked=False),
     )
-    return [*found, *(one for one in single if one is not None)]
+    found += [one for one in single if one is not None]
+    form = list(forms.labelled(said.text, language))
+    return [*(one for one in found if one.field not in {line.field for line in form}), *form]
 
 
 def _without(text: Text, found: list[Found], asked: str) -> Text:
@@ -71,6 +73,8 @@ def answered(said: Said, asked: str, language: str, zone: ZoneInfo) -> list[Foun
     """What a message answers to the open question."""
     text = _own_words(said, language)
     if asked in {Field.NAME, Field.ROLE, Field.CITY}:
+        if said.kind is Kind.DOCUMENT:
+            return []  # a heading is no answer; what a file says of itself was read as volunteered
         elsewhere = volunteered(said, language, zone)
         if asked != Field.NAME:  # "Domingo" and "April" are names too
             day = availability.read_availability(said, text, language, zone, asked=True)
