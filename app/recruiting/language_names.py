@@ -1,5 +1,6 @@
 """Names of languages in the eight languages of the intake, from Babel's CLDR tables."""
 
+import difflib
 import functools
 import re
 from collections.abc import Iterator
@@ -22,6 +23,7 @@ _ALSO = {
     "hollands": "nl", "holenderski~": "nl", "olandeza": "nl", "neerlandes": "nl", "castellano": "es",
     "moldoveneasca": "ro",
     "голландськ~": "nl", "нідерландськ~": "nl", "هولندي": "nl", "هولنديه": "nl", "الهولنديه": "nl", "الهولندي": "nl",
+    "انكليزي": "en", "وانكليزي": "en", "انكليزيه": "en", "الانكليزيه": "en", "والانكليزيه": "en", "الانكليزي": "en",
     "inglish": "en", "englisch~": "en", "deutsch~": "de", "niederlandisch~": "nl", "hollandisch~": "nl",
 }  # fmt: skip
 # Inflected names: Polish "po niemiecku", Ukrainian "англійською", German "Deutschkenntnisse", Arabic with article.
@@ -68,6 +70,27 @@ def mentioned(text: Text) -> Iterator[tuple[Clause, int, int, str]]:
         for match in pattern.finditer(clause.folded):
             if match.lastgroup:
                 yield clause, match.start(), match.end(), codes[match.lastgroup]
+
+
+_FUZZY_LETTERS = 5  # shorter words are near too many names
+_NEAR = 0.8  # difflib's ratio: one wrong letter in five
+
+
+@functools.cache
+def _plain_names() -> dict[str, str]:
+    """Folded one-word names and their codes."""
+    return {
+        fold(name): code
+        for locale in LANGUAGES
+        for code, name in Locale(locale).languages.items()
+        if code in SPOKEN and " " not in name and len(fold(name)) >= _FUZZY_LETTERS
+    }
+
+
+def misspelt(word: str) -> str:
+    """Code of the language whose name the folded word nearly is, or empty. Only for words that stand as one."""
+    near = difflib.get_close_matches(word, _plain_names(), n=1, cutoff=_NEAR) if len(word) >= _FUZZY_LETTERS else []
+    return _plain_names()[near[0]] if near else ""
 
 
 def display(code: str, language: str) -> str:

@@ -143,7 +143,8 @@ def read_turn(
         for said in messages:
             if said.choice_id.startswith(CHOICE_PREFIX) or said.message_id in passed or not said.text.strip():
                 continue
-            if asked != Field.LICENCES and _small_talk(said, language):
+            # "No" is an answer about licences; Dutch "nu" is "now", and no other word of small talk is a day.
+            if asked not in {Field.LICENCES, Field.AVAILABILITY} and _small_talk(said, language):
                 continue
             found = [] if _wonders(said, asked, language) else answered(said, asked, language, zone)
             if found:

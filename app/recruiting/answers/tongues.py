@@ -1,9 +1,10 @@
 """Languages a person speaks and how well, on the European scale (CEFR)."""
 
 import re
+from collections.abc import Iterator
 
 from app.recruiting.clauses import denied, says
-from app.recruiting.language_names import mentioned
+from app.recruiting.language_names import mentioned, misspelt
 from app.recruiting.lexicon import in_order
 from app.recruiting.patterns import search
 from app.recruiting.profile import LEVELS, Field
@@ -27,7 +28,9 @@ def _level_in(clause: Clause, start: int, end: int, language: str) -> tuple[str,
 
 def spoken(text: Text, language: str, *, asked: bool) -> list[Found]:
     """Languages and the levels beside them. Unasked, only in a clause about speaking or with a level."""
-    names = list(mentioned(text))
+    names = sorted(
+        [*mentioned(text), *(_misspelt(text) if asked else ())], key=lambda name: (name[0].words[0].start, name[1])
+    )
     whole_speaks = any(says(clause, "speak", language) for clause in text.clauses)
     refused = denied_codes(text, language)
     found: dict[str, Found] = {}
@@ -49,6 +52,17 @@ def spoken(text: Text, language: str, *, asked: bool) -> list[Found]:
                 field=f"{LEVELS}.{code}", value={"level": value}, quote=words, confidence=0.95
             )
     return list(found.values())
+
+
+def _misspelt(text: Text) -> Iterator[tuple[Clause, int, int, str]]:
+    """Nearly the name of a language, with a level right behind it: "deutsh c2"."""
+    named = {(clause, start) for clause, start, _, _ in mentioned(text)}
+    for clause in text.clauses:
+        for match in _CEFR.finditer(clause.folded):
+            word = clause.folded[: match.start()].rstrip().rpartition(" ")[2]
+            start = match.start() - 1 - len(word)
+            if start >= 0 and (clause, start) not in named and (code := misspelt(word)):
+                yield clause, start, start + len(word), code
 
 
 def denied_codes(text: Text, language: str) -> set[str]:
