@@ -56,7 +56,7 @@ def workers_that_fit(wanted: int, memory_limit: int | None, *, works: bool) -> i
 def keep_memory_shared() -> None:
     """Move what exists into a generation that is never collected.
 
-    A full collection takes 240-330 ms with everything imported (contracts/performance), and touching every object
+    A full collection takes 240-330 ms with everything imported, and touching every object
     would copy the parent's pages into each worker.
     """
     gc.collect()

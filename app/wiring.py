@@ -46,7 +46,7 @@ from app.wiring_telemetry import telemetry
 
 log = get_logger()
 DOCKET_NAME = "desk"
-# Docket raises "Too many connections" at redis-py's default of 100 (contracts/tasks).
+# Docket raises "Too many connections" at redis-py's default of 100.
 DOCKET_CONNECTIONS = 2000
 # A dead worker's task is run again this long after its mailbox lease is over.
 REDELIVERY_MARGIN_SECONDS = 2.0

@@ -1,6 +1,6 @@
 """What accepting a webhook durably costs, beside the floor: raw ASGI answering 200, in the same run.
 
-`python -m benchmarks.webhooks [--rounds 5] [--count 20000]`. Goals: contracts of performance (≤ 2.5 × raw).
+`python -m benchmarks.webhooks [--rounds 5] [--count 20000]`. The goal is ≤ 2.5 × raw.
 """
 
 import argparse

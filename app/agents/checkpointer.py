@@ -1,7 +1,7 @@
 """Checkpoints in Redis that hold JSON only, revive no classes, expire, and are encrypted at rest when a key is set.
 
 AsyncRedisSaver's own serializer turns Pydantic models into dictionaries, `Decimal` into 0, and imports modules that
-stored data name; its encrypted variant leaves checkpoints in plain text (contracts/llm.md §2). So reading and writing
+stored data name; its encrypted variant leaves checkpoints in plain text. So reading and writing
 is done here, in fewer round trips; keys, indexes and deletion are upstream's, hence the exact pin to 0.5.2.
 """
 
@@ -43,7 +43,7 @@ from app.telemetry.logs import get_logger
 from app.telemetry.metrics import CHECKPOINT_BYTES
 
 log = get_logger()
-CONNECTIONS = 20  # measured: 10, 20 and 50 give the same turns/s, the cost is CPU (contracts/llm.md §2)
+CONNECTIONS = 20  # measured: 10, 20 and 50 give the same turns/s, the cost is CPU
 KEEP_SECONDS = 30 * 86400  # a checkpoint is a cache; the record rebuilds what expired
 _MOST_CHECKPOINTS = 10_000  # of one thread in one look-up; pruned threads have one
 
@@ -96,7 +96,7 @@ def _storable(channel: str, value: Any) -> Any:
 
 
 class HardenedRedisSaver(AsyncRedisSaver):
-    """The full saver (never the shallow one, see contracts/llm.md) with sealed JSON content."""
+    """The full saver (never the shallow one, which re-applies old writes) with sealed JSON content."""
 
     _redis: Redis
 

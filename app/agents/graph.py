@@ -25,7 +25,7 @@ from app.recruiting.lexicon import LANGUAGES
 from app.recruiting.profile import Fact, is_valid
 
 Graph = CompiledStateGraph[GraphState, AgentContext, TurnInput, GraphState]
-# Seconds a node may take, retries included in the model tier's own budget (contracts/llm.md §3).
+# Seconds a node may take, retries included in the model tier's own budget.
 ROUTER_SECONDS, EXTRACTION_SECONDS, POLICY_SECONDS, CONVERSATION_SECONDS, CRM_SECONDS = 15.0, 25.0, 5.0, 30.0, 15.0
 _GUESSED = 0.7  # confidence of a value that rules cannot derive from its quote
 POLICY_VERSION = f"{policy.VERSION}+{phrases.version()}"

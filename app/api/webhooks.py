@@ -1,6 +1,6 @@
 """The doors of 360Dialog and Chatwoot: verify, parse every event, store once, answer 200.
 
-Plain ASGI in front of FastAPI, because every candidate message, status and echo passes here (contracts/performance:
+Plain ASGI in front of FastAPI, because every candidate message, status and echo passes here (measured:
 the framework costs more than the work). Nothing but one Redis write happens before the 200.
 """
 

@@ -10,7 +10,7 @@ MEGABYTE = 1024 * 1024
 # Documents: WhatsApp takes 100 MB, Chatwoot 40 by default, and a file is held in memory.
 DOCUMENT_CAP = 40 * MEGABYTE
 CAPTION_LENGTH = 1024
-# Largest file by kind (contracts: audio and video 16 MB, image 5 MB).
+# Largest file by kind (Meta: audio and video 16 MB, image 5 MB).
 CAPS = {"audio": 16 * MEGABYTE, "video": 16 * MEGABYTE, "image": 5 * MEGABYTE, "document": DOCUMENT_CAP}
 
 _OFFICE = "application/vnd.openxmlformats-officedocument."

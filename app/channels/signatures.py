@@ -4,7 +4,7 @@ import hashlib
 import hmac
 from collections.abc import Mapping
 
-# Chatwoot signs `<unix seconds>.<raw body>`; older bodies are replays (contracts: 300 s window).
+# Chatwoot signs `<unix seconds>.<raw body>`; older bodies are replays (300 s window).
 CHATWOOT_WINDOW_SECONDS = 300
 
 

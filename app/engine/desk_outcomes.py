@@ -18,7 +18,7 @@ MOST_AT_ONCE = 5
 MOST_TEMPLATES = 10
 FAILED = frozenset({State.FAILED, State.DEAD})
 WINDOW_CODE = "131047"
-# What recruiters can do about it, by Meta's code (contracts/whatsapp §3).
+# What recruiters can do about it, by Meta's code.
 REASONS = {
     WINDOW_CODE: "the candidate last wrote more than 24 hours ago, and WhatsApp then allows templates only",
     "131026": "WhatsApp cannot reach this number: no WhatsApp there, an old version, or terms not accepted",

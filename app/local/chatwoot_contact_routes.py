@@ -1,4 +1,4 @@
-"""Contacts over REST (contracts/chatwoot.md §2)."""
+"""Contacts over REST."""
 
 import uuid
 from typing import Any

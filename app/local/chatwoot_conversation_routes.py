@@ -1,4 +1,4 @@
-"""Conversations and messages over REST (contracts/chatwoot.md §2)."""
+"""Conversations and messages over REST."""
 
 import uuid
 from datetime import datetime

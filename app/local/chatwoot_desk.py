@@ -12,7 +12,7 @@ from app.local.chatwoot_state import PRIORITIES, STATUSES, Actor, ContactInbox, 
 from app.local.twin_clock import TwinClock
 
 Json = dict[str, Any]
-# Changes of these fire conversation_updated (contracts/chatwoot.md §1.4).
+# Changes of these fire conversation_updated.
 WATCHED = (
     "team_id",
     "assignee_id",
@@ -105,7 +105,7 @@ class Desk:
             for status, name in (("open", "conversation_opened"), ("resolved", "conversation_resolved")):
                 if conversation.status == status:
                     self.events.emit(conversation_event(name, conversation))
-            # changed_attributes is null here (contracts/chatwoot.md §1.4).
+            # changed_attributes is null here.
             self.events.emit(conversation_event("conversation_status_changed", conversation, changed_attributes=None))
         self.events.emit(
             conversation_event("conversation_updated", conversation, changed_attributes=changed_attributes(changes))

@@ -1,4 +1,4 @@
-"""Chatwoot's webhooks: three paths with their own filters, retries and failures (contracts/chatwoot.md §1.1–1.3)."""
+"""Chatwoot's webhooks: three paths with their own filters, retries and failures."""
 
 import asyncio
 import hashlib
@@ -35,7 +35,7 @@ class ChatwootSettings(msgspec.Struct, kw_only=True):
 
     `job_seconds` lie between an event and the building of its payload, up to `jitter_seconds` more are random, so
     that events overtake each other. `webhook_retries`: 1 = at most once (today), 3 = after PR 15952. A limit of 0 is
-    lifted (contracts/chatwoot.md §2: our own address is on the allow list). `typed_owner`: later than 4.15.1, an
+    lifted (our own address is on the allow list). `typed_owner`: later than 4.15.1, an
     assigned bot owns a pending conversation and a person's assignment opens it. `assignment_v2` false: the older
     auto-assignment, which swallows the status event of a conversation that opens (issue 9277).
     """

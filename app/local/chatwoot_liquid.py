@@ -1,4 +1,4 @@
-"""Chatwoot renders Liquid in outgoing messages: braces in our text come out changed (contracts/chatwoot.md §2)."""
+"""Chatwoot renders Liquid in outgoing messages: braces in our text come out changed."""
 
 import re
 from typing import Any

@@ -113,7 +113,7 @@ class MessageRecords:
         )
 
     def set_status(self, message: Message, status: str, error: str | None) -> None:
-        """Only read → delivered is refused, silently; failed → sent is allowed (contracts/chatwoot.md §2)."""
+        """Only read → delivered is refused, silently; failed → sent is allowed."""
         if status not in {"sent", "delivered", "read", "failed"} or (
             message.status == "read" and status == "delivered"
         ):

@@ -1,4 +1,4 @@
-"""Webhook bodies as Chatwoot 4.14–4.15 writes them (contracts/chatwoot.md §1.4), and the push forms inside them."""
+"""Webhook bodies as Chatwoot 4.14–4.15 writes them, and the push forms inside them."""
 
 import re
 from collections.abc import Iterable

@@ -1,4 +1,4 @@
-"""Inboxes, bots and agents over REST (contracts/chatwoot.md §2)."""
+"""Inboxes, bots and agents over REST."""
 
 import secrets
 from typing import Any

@@ -90,7 +90,7 @@ class ContactInbox(msgspec.Struct, kw_only=True):
 
 
 class Attachment(msgspec.Struct, kw_only=True):
-    """`key` names the bytes; `ready_at`: uploads may lag behind the event (contracts/chatwoot.md §1.4)."""
+    """`key` names the bytes; `ready_at`: uploads may lag behind the event."""
 
     id: int
     message_id: int

@@ -52,7 +52,7 @@ _VOLATILE = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "o
 class _Place:
     """How Postgres names its own data directory.
 
-    An unprivileged account cannot walk through a directory that only root may enter (`/root/…`). It can use its own
+    An unprivileged account cannot walk through a directory that only root may enter. It can use its own
     working directory, into which root put it: `/proc/self/cwd` leads there without a walk, in the server and in every
     process it forks. So root needs to open no directory to others.
     """

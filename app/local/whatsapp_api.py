@@ -1,4 +1,4 @@
-"""360Dialog's routes: messages, media, webhook registration, templates (contracts/whatsapp.md §1, §3)."""
+"""360Dialog's routes: messages, media, webhook registration, templates."""
 
 import hashlib
 import hmac
@@ -24,9 +24,9 @@ from app.local.whatsapp_webhooks import WebhookHub
 Handler = Callable[[Request], Awaitable[Response]]
 
 URL_SECONDS = 300
-UPLOADS_PER_SECOND = 25  # contracts/whatsapp.md §1, Limits
+UPLOADS_PER_SECOND = 25  # 360Dialog: per number
 MEGABYTE = 1024 * 1024
-# Largest upload by type (contracts/whatsapp.md §3, Media).
+# Largest upload by type.
 CAPS = {"image": 5 * MEGABYTE, "audio": 16 * MEGABYTE, "video": 16 * MEGABYTE, "application": 100 * MEGABYTE}
 CAPS |= {"text": 100 * MEGABYTE, "sticker": 500 * 1024}
 ACCEPTED = re.compile(
@@ -126,7 +126,7 @@ class VendorApi:
         return _answer({"id": media.id})
 
     async def media(self, request: Request) -> Response:
-        """Twenty error answers within an hour block this route for half an hour (contracts/whatsapp.md §1)."""
+        """Twenty error answers within an hour block this route for half an hour."""
         now = self.clock.now()
         self._media_errors = [at for at in self._media_errors if at > now - 3600]
         if len(self._media_errors) >= 20 and self._media_errors[-1] > now - 1800:
@@ -142,7 +142,7 @@ class VendorApi:
         return _answer({"messaging_product": "whatsapp", "url": self._url(media), **described})
 
     def _url(self, media: StoredMedia) -> str:
-        """Names Meta's host, as 360Dialog's answer does: the client swaps it (contracts/whatsapp.md §3, Media)."""
+        """Names Meta's host, as 360Dialog's answer does: the client swaps it."""
         expiry = int(self.clock.now()) + URL_SECONDS
         path = "https://lookaside.fbsbx.com/whatsapp_business/attachments/"
         return f"{path}?mid={media.id}&ext={expiry}&hash={self._hash(media.id, expiry)}"
@@ -214,7 +214,7 @@ async def _json(request: Request) -> dict[str, Any]:
 
 
 def _checked_url(url: object) -> str:
-    """360Dialog refuses hosts with "_" and ports (contracts/whatsapp.md §1); on this machine ports are needed."""
+    """360Dialog refuses hosts with "_" and ports; on this machine ports are needed."""
     parts = urlsplit(url if isinstance(url, str) else "")
     host = parts.hostname or ""
     if parts.scheme not in {"http", "https"} or not host:

@@ -1,4 +1,4 @@
-"""Refusals of the Cloud API as 360Dialog passes them on (contracts/whatsapp.md §3: throttles are HTTP 400)."""
+"""Refusals of the Cloud API as 360Dialog passes them on (throttles are HTTP 400)."""
 
 import secrets
 from typing import Any

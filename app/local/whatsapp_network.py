@@ -197,7 +197,7 @@ class Network:
         else:
             if candidate.wa_id and (candidate.phone_visible or not message.by_user_id):
                 item["recipient_id"] = candidate.wa_id
-            # A failed send to a phone number names no user id (contracts/whatsapp.md §2, Statuses).
+            # A failed send to a phone number names no user id.
             if candidate.bsuid and (status != "failed" or message.by_user_id):
                 item["recipient_user_id"] = candidate.bsuid
         if message.opaque:

@@ -1,6 +1,6 @@
 """What the Cloud API checks in `POST /messages`, type by type. Pure: a body goes in, a draft or a GraphError comes out.
 
-Limits: contracts/whatsapp.md §3; every length counts characters.
+Limits are those of Meta's messages reference; every length counts characters.
 """
 
 import re

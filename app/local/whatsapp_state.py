@@ -11,7 +11,7 @@ from app.local.twin_clock import Bell
 from app.local.twin_snapshot import SnapshotFile
 
 WINDOW_SECONDS = 24 * 3600
-INBOUND_MEDIA_SECONDS = 7 * 24 * 3600  # contracts/whatsapp.md §3: ids from webhooks live 7 days
+INBOUND_MEDIA_SECONDS = 7 * 24 * 3600  # ids from webhooks live 7 days
 UPLOADED_MEDIA_SECONDS = 30 * 24 * 3600  # … uploaded ones 30
 
 
@@ -206,7 +206,7 @@ class Store:
 
 
 def new_wamid(wa_id: str) -> str:
-    """Like WhatsApp's: base64 of bytes that hold the phone number, hence personal data (contracts/whatsapp.md §2)."""
+    """Like WhatsApp's: base64 of bytes that hold the phone number, hence personal data."""
     number = wa_id.encode()
     raw = b"\x1d\x06\x01\x18" + bytes([len(number)]) + number + b"\x15\x02\x00\x11\x18\x12" + secrets.token_bytes(10)
     return "wamid." + base64.b64encode(raw.hex().encode() if not number else raw).decode()

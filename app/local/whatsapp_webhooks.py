@@ -120,7 +120,7 @@ class WebhookHub:
         self._flush: asyncio.TimerHandle | None = None
 
     def target(self) -> WebhookTarget:
-        """The number's webhook wins over the account's (contracts/whatsapp.md §1)."""
+        """The number's webhook wins over the account's."""
         state = self._store.state
         return next((t for t in (state.number_webhook, state.waba_webhook, self._default) if t.url), WebhookTarget())
 
@@ -198,7 +198,7 @@ class WebhookHub:
         return {"X-360dialog-Signature": signature(body, self._secret)} if self._secret else {}
 
     def _policy(self) -> RetryPolicy:
-        # Exactly 200 counts, anything else is repeated for 7 days (contracts/whatsapp.md §1, ACK).
+        # Exactly 200 counts, anything else is repeated for 7 days.
         return RetryPolicy(
             attempts=200,
             first_delay=self._settings.retry_seconds,

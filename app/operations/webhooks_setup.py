@@ -18,8 +18,8 @@ DIALOG360_PATH: Final = "/webhooks/360dialog"
 CHATWOOT_PATH: Final = "/webhooks/chatwoot"
 _CONFIG: Final = "/v1/configs/webhook"
 _INBOX_NAME: Final = "WhatsApp recruitment"
-# One conversation per candidate; greetings and surveys would come back to us as messages of their own
-# (contracts/chatwoot §2), and assignment is the recruiters' business.
+# One conversation per candidate; greetings and surveys are off, because they
+# would come back; assignment is the recruiters' business.
 _INBOX_SETTINGS: Final[Mapping[str, bool]] = {
     "lock_to_single_conversation": True,
     "greeting_enabled": False,
@@ -61,7 +61,7 @@ class Inbox:
 async def register_dialog360(client: httpx.AsyncClient, public_url: str, secret: str, *, apply: bool) -> Step:
     """Point the number's webhook at us, with the secret as the Authorization header of every delivery.
 
-    Direct clients of 360Dialog get no signing secret, so this header is the proof of origin (contracts/whatsapp §1).
+    Direct clients of 360Dialog get no signing secret, so this header is the proof of origin.
     """
     wanted = {"url": public_url + DIALOG360_PATH, "headers": {"Authorization": f"Bearer {secret}"}}
     now = await _call(client, "GET", _CONFIG, key="DIALOG360_API_KEY")

@@ -1,6 +1,6 @@
 """Errors go to Sentry without a word of a candidate's: what is sent is built anew from a short list of safe parts.
 
-Measured (contracts/platform §3.3): Sentry's own scrubbers match whole key names only; message texts, exception values,
+Measured: Sentry's own scrubbers match whole key names only; message texts, exception values,
 query strings and headers leak with every other configuration.
 """
 

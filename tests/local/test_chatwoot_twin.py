@@ -1,4 +1,4 @@
-"""The Chatwoot twin behaves as the real server does, including its traps (contracts/chatwoot.md)."""
+"""The Chatwoot twin behaves as the real server does, including its traps."""
 
 import asyncio
 import base64

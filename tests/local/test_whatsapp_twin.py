@@ -1,4 +1,4 @@
-"""The WhatsApp twin keeps the vendor's promises and its quirks (contracts/whatsapp.md)."""
+"""The WhatsApp twin keeps the vendor's promises and its quirks."""
 
 import asyncio
 import base64
