@@ -128,13 +128,15 @@ def _worker(docket: Docket) -> Probe:
 def _mailbox(mailbox: Mailbox) -> Probe:
     async def read() -> dict[str, float]:
         due, oldest = await mailbox.backlog()
-        return {"conversations_due": float(due), "oldest_seconds": oldest}
+        parked = len(await mailbox.dead(100))
+        DEAD_LETTERS("turn").set(parked)
+        return {"conversations_due": float(due), "oldest_seconds": oldest, "dead_letters": float(parked)}
 
     return figures_probe(
         "mailbox",
         read,
-        limits={"oldest_seconds": _OLDEST_EVENT_SECONDS},
-        advice="conversations wait for a turn; see the worker component, or add workers",
+        limits={"oldest_seconds": _OLDEST_EVENT_SECONDS, "dead_letters": 0},
+        advice="more workers shorten the wait; GET /api/v1/dead-letters shows and re-arms what was given up",
         gauges={"conversations_due": MAILBOX_DUE, "oldest_seconds": MAILBOX_OLDEST},
     )
 

@@ -41,6 +41,14 @@ def test_only_the_thing_itself_is_kept(asked: str, language: str, text: str, wan
     assert values(text, asked, language)[asked] == wanted
 
 
+@pytest.mark.parametrize(
+    ("language", "text"),
+    [("es", "¿Podemos hablar en español, por favor?"), ("en", "Can we talk in English please?")],
+)
+def test_a_language_wished_for_this_chat_is_not_yet_one_of_the_profile(language: str, text: str) -> None:
+    assert values(text, "", language) == {}
+
+
 def test_a_word_that_is_no_elsewhere_is_a_day_here() -> None:
     assert "availability" in values("nu", "availability", "nl")
 

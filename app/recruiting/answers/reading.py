@@ -47,7 +47,9 @@ def _tapped(said: Said, zone: ZoneInfo) -> list[Found]:
 def volunteered(said: Said, language: str, zone: ZoneInfo) -> list[Found]:
     """What a message says without being asked; only what is certain."""
     text = _own_words(said, language)
-    found: list[Found] = list(tongues.spoken(text, language, asked=False))
+    wished = text.asks and any(says(clause, "ask_for", language) for clause in text.clauses)
+    # "Can we talk in Spanish?" wishes for a language of this chat; the question about languages is still asked.
+    found: list[Found] = [] if wished else tongues.spoken(text, language, asked=False)
     found += licences.held(text, language, asked=False)
     single = (
         names.volunteered(text, language),
