@@ -5,7 +5,6 @@ import sys
 from contextlib import AsyncExitStack
 from dataclasses import replace as with_changes
 from pathlib import Path
-from typing import Annotated
 from uuid import UUID
 
 import msgspec
@@ -32,22 +31,8 @@ class ReplayError(Exception):
     """Says what to change in the command or the environment."""
 
 
-def add_replay(cli: typer.Typer) -> None:
-    """Hang the command into the command line."""
-    cli.command()(replay)
-
-
-def replay(
-    conversation: Annotated[str, typer.Argument(help="The conversation's id or address.")],
-    *,
-    prompt_dir: Annotated[Path | None, typer.Option(help="Prompts to try: a copy of app/agents/prompts.")] = None,
-    model: Annotated[str, typer.Option(help="One model for all agents; a GPT model runs without Claude.")] = "",
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object instead of text.")] = False,
-) -> None:
-    """Think a past conversation again and show what differs, turn by turn; nothing is sent, nothing is written.
-
-    Shows the candidate's words: keep the output where personal data may be.
-    """
+def replay(conversation: str, *, prompt_dir: Path | None, model: str, as_json: bool) -> None:
+    """The command's work; `app.cli` declares its arguments."""
     try:
         done = asyncio.run(_replay(load_settings(partial=True), conversation, prompt_dir or FOLDER, model))
     except (ReplayError, SettingsError, PromptError, RecordError) as error:

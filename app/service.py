@@ -1,9 +1,7 @@
 """The service as a process: with a web server, or turns alone."""
 
 import asyncio
-import os
 import signal
-import sys
 
 import uvicorn
 
@@ -18,10 +16,7 @@ from app.wiring import Desk, secret
 
 
 def run_web(settings: Settings) -> int:
-    """Serve until SIGTERM; returns the exit code, or does not return where gunicorn takes the process over."""
-    if settings.web_concurrency > 1 or settings.strict:
-        # Preloaded workers share most of their memory, one that dies is replaced, and a drain loses no request.
-        os.execvp(sys.executable, [sys.executable, "-m", "gunicorn", "app.main:create_app()"])  # noqa: S606
+    """Serve with one process until SIGTERM; returns the exit code."""
     setup_logging(level=settings.log_level)
     config = uvicorn.Config(
         create_app(settings),

@@ -31,7 +31,7 @@ REQUEST_SECONDS: Final = 8
 # Measured with everything imported and warmed up (RAILWAY-DEPLOYMENT.md, figures): the parent with what all share, and
 # what each process adds under load, with turns of its own or serving the web alone.
 PARENT_BYTES: Final = 255 * 2**20
-WORKING_BYTES: Final = 65 * 2**20
+WORKING_BYTES: Final = 68 * 2**20
 SERVING_BYTES: Final = 40 * 2**20
 # Share of the container's memory that we plan to use.
 _USABLE: Final = 0.9

@@ -33,9 +33,9 @@ REQUIRED = (
 
 
 async def run(environ: Mapping[str, str], *words: str) -> tuple[int, str]:
-    """`python -m app …` with this environment alone; exit code and everything it said."""
+    """An operator's command with this environment alone; exit code and everything it said."""
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "app", *words),
+        *(sys.executable, "-m", "app.cli_operations", *words),  # as start.sh does: without the rest of the service
         cwd=ROOT,
         env={"PATH": os.environ["PATH"], **environ},
         stdout=PIPE,
