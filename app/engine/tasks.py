@@ -24,6 +24,7 @@ from app.mailbox.mailbox import Clock, Lease, LeaseLost, Mailbox
 from app.recruiting.events import CandidateSaid
 from app.telemetry.logs import get_logger, log_context
 from app.telemetry.metrics import DEAD_LETTERS_MADE, MAILBOX_DUE, MAILBOX_OLDEST, TURNS_IN_FLIGHT
+from app.telemetry.sentry import traced
 
 log = get_logger()
 # Longer than any turn may take: models have deadlines of their own.
@@ -135,7 +136,7 @@ class Engine:
         if taken.lease is None:
             return
         try:
-            with TURNS_IN_FLIGHT.track_inprogress():
+            with TURNS_IN_FLIGHT.track_inprogress(), traced("turn.run", "queue.process"):
                 async with self._mailbox.held(taken.lease) as lease:
                     next_epoch = await self._work(lease)
         except LeaseLost:
