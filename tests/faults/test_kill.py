@@ -11,6 +11,8 @@ from tests.faults.dying import METHODS, NODES
 from tests.fixtures.stack import Stack, running_stack, until_true
 
 pytestmark = pytest.mark.xdist_group("faults")
+# An uncertain row waits for its status, which settles it.
+UNSETTLED = (State.PENDING, State.SENDING, State.UNCERTAIN)
 STEPS = [*METHODS, *[f"before_{node}" for node in NODES]]
 
 
@@ -43,7 +45,7 @@ async def test_a_worker_killed_after_any_step_leaves_exactly_one_reply(workers: 
 
     async def all_rows_ended() -> bool:
         view = await phone.view()
-        return bool(view.outbox) and all(row.state not in (State.PENDING, State.SENDING) for row in view.outbox)
+        return bool(view.outbox) and all(row.state not in UNSETTLED for row in view.outbox)
 
     await until_true(all_rows_ended, what="every row of the outbox to reach its end", seconds=30)
     view = await phone.view()
