@@ -23,18 +23,25 @@ class Ownership:
     change: OwnerChange | None
 
 
+def _moved(event: DeskChanged) -> set[str]:
+    """What differs from the state known before. Chatwoot builds its events late: one that tells of a status may show
+    an assignment made after it, so what it says has changed counts only where nothing was known."""
+    if event.moved is not None:
+        return set(event.moved)
+    return {"status" if name == "status" else "assignee" for name in event.changed}
+
+
 def _of_desk(event: DeskChanged) -> OwnerChange | None:
-    owner = OWNER_OF_STATUS.get(event.status)
+    owner, moved = OWNER_OF_STATUS.get(event.status), _moved(event)
     if owner is None:
         return None
-    to_bot = "assignee_agent_bot_id" in event.changed and event.assignee_type == "AgentBot"
-    if owner is Owner.HUMAN and to_bot:
+    if owner is Owner.HUMAN and event.assignee_type == "AgentBot" and moved == {"assignee"}:
         return OwnerChange(owner=Owner.ASSISTANT, reason="assigned_to_bot")
-    # Pending and assigned to a person: whichever of the two they did last counts.
+    # Pending and assigned to a person: whichever of the two they did last counts; in doubt the person speaks.
     if owner is Owner.ASSISTANT and event.assignee_type == "User" and event.assignee_id:
-        if "status" in event.changed:
-            return OwnerChange(owner=Owner.ASSISTANT, reason="status_pending")
-        return OwnerChange(owner=Owner.HUMAN, reason="assigned") if "assignee_id" in event.changed else None
+        if "assignee" in moved:
+            return OwnerChange(owner=Owner.HUMAN, reason="assigned")
+        return OwnerChange(owner=Owner.ASSISTANT, reason="status_pending") if "status" in moved else None
     return OwnerChange(owner=owner, reason=f"status_{event.status}")
 
 

@@ -117,7 +117,7 @@ class Reconciliation:
             status=str(shown.get("status") or ""),
             assignee_id=int(assignee.get("id") or 0),
             assignee_type=str(meta.get("assignee_type") or ("User" if assignee else "")),
-            changed=["status"],
+            changed=["status"],  # where nothing was known, the status is what counts
         )
         note = chatwoot_inbound.desk_note(event)
         item = (

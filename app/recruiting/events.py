@@ -96,6 +96,8 @@ class DeskChanged(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True,
     assignee_id: int = 0
     assignee_type: str = ""
     changed: list[str] = []  # of `status`, `assignee_id`, `assignee_agent_bot_id`: what the webhook says has changed
+    # Of `status`, `assignee`: what differs from what was known when this was stored; None if nothing was known.
+    moved: list[str] | None = None
 
 
 class HandBack(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="hand_back"):

@@ -1,6 +1,7 @@
 -- Store events in their mailboxes: drop the ids already seen, append the rest, mark the mailbox due.
 -- KEYS: the set of due mailboxes.  ARGV[1]: msgpack list of {address, id, payload, takes_over, note of the desk?}.
---   Notes: 'state|<time>|<status>|<assignee>' is stored only if it is newer and different from what is known;
+--   Notes: 'state|<time>|<status>|<assignee>' is stored only if it is newer and different from what is known, and then
+--   with what differs: the payload, a JSON object, gets `moved`. Events are built late and may show a later act's state.
 --   'typing|<seconds>' is never stored, it only delays the next turn.
 --   ARGV[2]: seconds that a seen id is remembered.
 -- Returns msgpack: list of {stored (1|0), address, epoch to wake (0 = somebody already does)}.
@@ -13,7 +14,7 @@ for i, event in ipairs(cmsgpack.unpack(ARGV[1])) do
   local address = redis.call('GET', 'mb:alias:{' .. event[1] .. '}') or event[1]
   local box = 'mb:{' .. address .. '}:'
   local kind, first, rest = string.match(event[5] or '', '^(%a+)|([^|]*)|?(.*)$')
-  local fresh = kind ~= 'typing'
+  local fresh, payload = kind ~= 'typing', event[3]
   if kind == 'typing' then
     redis.call('HSET', box .. 'h', 'typing', string.format('%.3f', now + tonumber(first)))
     redis.call('EXPIRE', box .. 'h', 2592000, 'NX')
@@ -22,6 +23,12 @@ for i, event in ipairs(cmsgpack.unpack(ARGV[1])) do
     local known = redis.call('HMGET', box .. 'h', 'desk_status', 'desk_assignee', 'desk_at')
     local older = known[3] and tonumber(first) < tonumber(known[3])
     fresh = not older and not (known[1] == status and (known[2] or '') == assignee)
+    if fresh and known[1] and known[2] then
+      local moved = {}
+      if known[1] ~= status then moved[1] = '"status"' end
+      if known[2] ~= assignee then moved[#moved + 1] = '"assignee"' end
+      payload = '{"moved":[' .. table.concat(moved, ',') .. '],' .. string.sub(payload, 2)
+    end
     if not older then
       redis.call('HSET', box .. 'h', 'desk_status', status, 'desk_assignee', assignee, 'desk_at', first)
       redis.call('EXPIRE', box .. 'h', 2592000, 'NX')
@@ -30,7 +37,7 @@ for i, event in ipairs(cmsgpack.unpack(ARGV[1])) do
   local stored = 0
   if fresh then stored = redis.call('ZADD', box .. 'seen', 'NX', now, event[2]) end
   if stored == 1 then
-    redis.call('RPUSH', box .. 'q', event[3])
+    redis.call('RPUSH', box .. 'q', payload)
     local stamps = {'last', string.format('%.3f', now)}
     if event[4] then stamps[3], stamps[4] = 'hold', '1' end
     redis.call('HSET', box .. 'h', unpack(stamps))
