@@ -123,6 +123,19 @@ def prepare_directory(path: Path) -> None:
         file.unlink(missing_ok=True)
 
 
+class _Processes(Collector):
+    """Every process's file but those that a process is creating at this moment, which MultiProcessCollector's own
+    listing would fail on: a file is empty for an instant before it has its size."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+
+    def collect(self) -> Iterable[Metric]:
+        files = [str(file) for file in self._directory.glob("*.db") if file.stat().st_size]
+        merged: Iterable[Metric] = MultiProcessCollector.merge(files, accumulate=True)  # type: ignore[no-untyped-call]
+        return merged
+
+
 def render_metrics(accept: str = "") -> tuple[bytes, str]:
     """The exposition and its content type, OpenMetrics when `accept` asks for it. Tens of ms with many workers:
     call it in a thread."""
@@ -132,7 +145,7 @@ def render_metrics(accept: str = "") -> tuple[bytes, str]:
         return encode(REGISTRY), content_type
     registry = CollectorRegistry()
     with _locked(directory, fcntl.LOCK_SH):
-        MultiProcessCollector(registry, path=str(directory))  # type: ignore[no-untyped-call]
+        registry.register(_Processes(directory))
         registry.register(INFO)
         return encode(registry), content_type
 
@@ -153,7 +166,8 @@ def forget_process(pid: int) -> None:
 
 def _merge(ended: Path, total: Path) -> None:
     """Fold one file into the sums of ended processes; atomic for readers, who hold the lock."""
-    if not ended.exists():
+    if not ended.exists() or not ended.stat().st_size:
+        ended.unlink(missing_ok=True)  # it died while creating the file
         return
     files = [str(ended), *glob.glob(str(total))]
     fresh = total.with_suffix(".new")

@@ -144,6 +144,16 @@ def test_a_scrape_during_the_folding_never_counts_twice_or_misses(replica: Repli
     assert set(seen) == {9.0}
 
 
+def test_files_that_a_process_has_only_begun_to_make_do_not_fail_a_scrape(replica: Replica) -> None:
+    worker = replica.start("0")
+    replica.kill(worker)
+    begun = [replica.directory / f"{kind}_{pid}.db" for kind in ("counter", "gauge_livesum") for pid in (7, 8)]
+    for file in begun:
+        file.touch()
+    assert replica.scrape(worker.pid, 7)["opt_outs_total[]"] == 3
+    assert [file.exists() for file in begun] == [False, True, False, True]
+
+
 @given(st.text(max_size=20), st.text(max_size=20))
 def test_labels_stay_within_their_domain(kind: str, model: str) -> None:
     _MANY(kind, model).inc()
