@@ -65,12 +65,14 @@ fingerprint() {
 # --- Installation -----------------------------------------------------------------------------------------------------
 
 pip_pid=""
+progress_pid=""
 
 stop_installing() {
-  if [[ -n $pip_pid ]]; then
-    kill "$pip_pid" 2>/dev/null || true
-    wait "$pip_pid" 2>/dev/null || true
-  fi
+  local pid
+  for pid in $pip_pid $progress_pid; do
+    kill "$pid" 2>/dev/null || true
+    wait "$pid" 2>/dev/null || true
+  done
   rm -rf "$guard"
 }
 
@@ -157,12 +159,15 @@ install_packages() {
   TMPDIR="$PWD/$venv/tmp" PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_INPUT=1 PIP_ROOT_USER_ACTION=ignore \
     "$venv/bin/python" -m pip install --require-hashes --progress-bar off -r "$lock" >>"$log" 2>&1 &
   pip_pid=$!
-  show_progress "$total"
-  if ! wait "$pip_pid"; then
-    pip_pid=""
-    explain_failure
-  fi
+  # The shell itself only waits: a Ctrl-C that meets one of the progress's short commands at its end would be lost.
+  show_progress "$total" &
+  progress_pid=$!
+  local failed=""
+  wait "$pip_pid" || failed=yes
   pip_pid=""
+  wait "$progress_pid" || true
+  progress_pid=""
+  [[ -z $failed ]] || explain_failure
   rm -rf "$venv/tmp"
 }
 
