@@ -309,8 +309,11 @@ async def prune(saver: HardenedRedisSaver, thread_id: str) -> None:
     await saver.keep_latest(thread_id)
 
 
-async def round_trip(saver: HardenedRedisSaver) -> None:
-    """Write, read and delete a checkpoint of a probe thread. Raises RuntimeError when it does not come back."""
+async def round_trip(saver: HardenedRedisSaver) -> str:
+    """Write, read and delete a checkpoint of a probe thread; returns the thread's id.
+
+    Raises RuntimeError when it does not come back.
+    """
     thread_id = f"probe-{uuid.uuid4().hex}"
     config: RunnableConfig = {"configurable": {"thread_id": thread_id, "checkpoint_ns": ""}}
     checkpoint = empty_checkpoint()
@@ -322,3 +325,4 @@ async def round_trip(saver: HardenedRedisSaver) -> None:
             raise RuntimeError("the checkpoint did not come back as written")
     finally:
         await saver.adelete_thread(thread_id)
+    return thread_id

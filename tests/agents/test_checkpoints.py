@@ -165,8 +165,7 @@ async def test_history_lists_checkpoints_newest_first(saver: HardenedRedisSaver,
 
 
 async def test_probe_leaves_nothing(saver: HardenedRedisSaver, redis: Redis) -> None:
-    await round_trip(saver)
-    assert await keys_of(redis, "probe-") == []
+    assert await keys_of(redis, await round_trip(saver)) == []
 
 
 class Interrupted(RuntimeError):
