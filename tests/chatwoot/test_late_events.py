@@ -1,4 +1,4 @@
-"""Chatwoot builds its events late and may lose them: what recruiters did decides, not what an event says has changed."""
+"""Chatwoot builds its events late and may lose them: what recruiters did decides, not what an event says of itself."""
 
 import itertools
 import uuid
@@ -55,7 +55,7 @@ SEQUENCES: dict[str, tuple[list[Act], Owner]] = {
 
 
 async def owner_after(redis: Redis, acts: list[Act], built: tuple[int, ...], lost: frozenset[int]) -> Owner:
-    """Each event is turned into a change of owner before the next arrives; event i shows the state after act built[i]."""
+    """Each event changes the owner before the next arrives; event i shows the state after act built[i]."""
     address = f"wa:1:{uuid.uuid4().hex}"
     mailbox = Mailbox(redis, lease_seconds=5.0, max_tries=3)
     await mailbox.note_status(address, "pending", assignee="")
