@@ -78,12 +78,14 @@ stop_installing() {
 
 # One installation at a time, so that `local` and `test` may be started together on a fresh clone.
 take_guard() {
-  local holder told=""
-  mkdir -p "$work"
+  local holder told="" nameless=0
+  mkdir -p "$work" 2>/dev/null && [[ -w $work ]] || fail "$PWD/$work cannot be written; run as the user who owns this folder"
   until mkdir "$guard" 2>/dev/null; do
     holder="$(cat "$guard/pid" 2>/dev/null || true)"
-    if [[ -n $holder ]] && ! kill -0 "$holder" 2>/dev/null; then
-      rm -rf "$guard" # left by an installation that was killed
+    [[ -n $holder ]] || nameless=$((nameless + 1))
+    # Left by an installation that was killed: gone, without a name for 5 s, or of a container that counted like this one.
+    if { [[ -n $holder ]] && { [[ $holder == "$$" ]] || ! kill -0 "$holder" 2>/dev/null; }; } || ((nameless > 10)); then
+      rm -rf "$guard"
       continue
     fi
     [[ -n $told ]] || say "another start.sh is installing (process ${holder:-unknown}); waiting for it"

@@ -112,7 +112,7 @@ def parse(body: bytes, account_id: int, *, bots_speak: bool = False) -> list[tup
     """
     try:
         hook = _webhook.decode(body)
-    except (msgspec.MsgspecError, UnicodeDecodeError):
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         raise BodyRejected("the body is not a Chatwoot webhook") from None
     if hook.account.id not in (0, account_id):
         return []
@@ -153,8 +153,10 @@ def of_api(message: dict[str, Any], address: str, *, bots_speak: bool = False) -
 def _message(hook: Webhook, conversation: Conversation, *, bots_speak: bool) -> list[tuple[str, str, DeskEvent]]:
     address = conversation.contact_inbox.source_id
     by_person = hook.sender is not None and hook.sender.type == "user" and hook.message_type == "outgoing"
-    ours = bool(hook.source_id) or MARKER in (hook.content_attributes or {})
-    by_rule = "automation_rule_id" in (hook.content_attributes or {})
+    attributes = hook.content_attributes or {}
+    # Webhooks are built late: one of a message that has been deleted since carries Chatwoot's placeholder.
+    ours = bool(hook.source_id) or MARKER in attributes or bool(attributes.get("deleted"))
+    by_rule = "automation_rule_id" in attributes
     automatic = by_rule or not by_person
     if not address.startswith("wa:") or hook.message_type not in ("outgoing", "template") or ours:
         return []
@@ -178,7 +180,7 @@ def _message(hook: Webhook, conversation: Conversation, *, bots_speak: bool) -> 
         recruiter_id=sender.id,
         recruiter_name=sender.name or "",
         attachments=[_attachment(item) for item in hook.attachments if item and item.data_url],
-        in_reply_to=int((hook.content_attributes or {}).get("in_reply_to") or 0),
+        in_reply_to=int(attributes.get("in_reply_to") or 0),
         template=(hook.additional_attributes or {}).get("template_params") or {},
         automatic=automatic,
     )

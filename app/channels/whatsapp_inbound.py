@@ -77,7 +77,7 @@ def parse(body: bytes) -> Inbound:
         envelope = _envelope.decode(body)
     except msgspec.ValidationError:
         inbound = _parse_tolerantly(body)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         raise BodyRejected("the body is not JSON in UTF-8") from None
     else:
         if not envelope.entry:
@@ -122,7 +122,7 @@ def _parse_tolerantly(body: bytes) -> Inbound:
     """The same, item by item: what does not fit its type is set aside raw."""
     try:
         envelope = msgspec.json.decode(body, type=_LooseEnvelope)
-    except msgspec.MsgspecError:
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         raise BodyRejected("the body is not a WhatsApp webhook: `entry` is not a list") from None
     inbound = Inbound([], [])
     for raw_entry in envelope.entry:
@@ -131,29 +131,40 @@ def _parse_tolerantly(body: bytes) -> Inbound:
             change = _or_malformed(raw_change, wire.RawChange, "change", inbound)
             raw = change and _or_malformed(change.value, wire.RawValue, "value", inbound)
             if change and raw:
-                _read_value(change.field, _salvage(raw, inbound), inbound, bytes(change.value))
+                _read_value(change.field, _salvage(raw, change.value, inbound), inbound, bytes(change.value))
     return inbound
 
 
 T = TypeVar("T")
 
 
+def _text(raw: msgspec.Raw | bytes) -> str:
+    """What is set aside need not even be UTF-8: the decoder does not look into what it skips."""
+    return bytes(raw).decode(errors="replace")
+
+
 def _or_malformed(raw: msgspec.Raw, kind: type[T], what: str, inbound: Inbound) -> T | None:
     try:
         return msgspec.json.decode(raw, type=kind)
-    except msgspec.MsgspecError:
-        inbound.malformed.append(Malformed(f"{what} does not have its documented shape", bytes(raw).decode()))
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        inbound.malformed.append(Malformed(f"{what} does not have its documented shape", _text(raw)))
         return None
 
 
-def _salvage(raw: wire.RawValue, inbound: Inbound) -> wire.Value:
+def _salvage(raw: wire.RawValue, whole: msgspec.Raw, inbound: Inbound) -> wire.Value:
     def each(items: msgspec.Raw, kind: type[T], what: str) -> Iterator[T]:
         for item in _or_malformed(items, list[msgspec.Raw], what + " list", inbound) or []:
             if (read := _or_malformed(item, kind, what, inbound)) is not None:
                 yield read
 
+    try:
+        metadata = msgspec.json.decode(raw.metadata, type=wire.Metadata)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        # Without our number nobody can tell whose conversation this is: all of it is set aside.
+        inbound.malformed.append(Malformed("metadata does not have its documented shape", _text(whole)))
+        return wire.Value()
     return wire.Value(
-        metadata=_or_malformed(raw.metadata, wire.Metadata, "metadata", inbound) or wire.Metadata(),
+        metadata=metadata,
         contacts=list(each(raw.contacts, wire.Contact, "contact")),
         messages=list(each(raw.messages, wire.Message, "message")),
         statuses=list(each(raw.statuses, wire.Status, "status")),
@@ -166,7 +177,7 @@ def _read_value(field: str, value: wire.Value, inbound: Inbound, raw: bytes) -> 
         inbound.ignored += 1
         return
     if field not in ("messages", "user_id_update"):
-        inbound.malformed.append(Malformed("unknown field of the webhook", raw.decode()))
+        inbound.malformed.append(Malformed("unknown field of the webhook", _text(raw)))
         return
     number_id = value.metadata.phone_number_id
     for update in value.user_id_update:
@@ -186,12 +197,14 @@ def _read_value(field: str, value: wire.Value, inbound: Inbound, raw: bytes) -> 
 
 
 def _seconds(stamp: str | float) -> float:
-    """Vendor timestamps are seconds in strings; milliseconds have been seen."""
+    """Vendor timestamps are seconds in strings; milliseconds have been seen. 0 for what is no time (`nan`, `inf`,
+    years that no calendar has): JSON and Postgres could not hold it."""
     try:
         seconds = float(stamp)
     except ValueError:
         return 0.0
-    return seconds / 1000 if seconds > 1e11 else seconds
+    seconds = seconds / 1000 if seconds > 1e11 else seconds
+    return seconds if 0 <= seconds <= 1e11 else 0.0
 
 
 def _sender(message: wire.Message, contacts: list[wire.Contact]) -> Sender:

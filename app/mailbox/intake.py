@@ -37,7 +37,8 @@ class Intake:
     def __init__(self, redis: Redis, wake: Callable[[str, int], None]) -> None:
         self._redis = redis
         self._wake = wake
-        self._script = redis.register_script(script("store"))
+        self._text = script("store")
+        self._script = redis.register_script(self._text)
         self._pending: list[tuple[list[Item], asyncio.Future[Stored]]] = []
         self._writer: asyncio.Task[None] | None = None
         self._encode = msgspec.msgpack.Encoder().encode
@@ -71,11 +72,10 @@ class Intake:
         blob = self._encode([item for items, _ in batch for item in items])
         try:
             async with asyncio.timeout(WRITE_SECONDS):
-                raw = await self._redis.evalsha(self._script.sha, 1, DUE, blob, SEEN_SECONDS)
-        except NoScriptError:
-            await self._redis.script_load(self._script.script)
-            await self._write(batch)
-            return
+                try:
+                    raw = await self._redis.evalsha(self._script.sha, 1, DUE, blob, SEEN_SECONDS)
+                except NoScriptError:  # Redis has restarted
+                    raw = await self._redis.eval(self._text, 1, DUE, blob, SEEN_SECONDS)
         except Exception as error:  # noqa: BLE001 handed to every waiting request, which answers 503
             for _, future in batch:
                 if not future.done():

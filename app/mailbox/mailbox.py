@@ -146,14 +146,13 @@ class Mailbox:
         """Lease the mailbox and read its events, oldest first. Events that failed too often are parked."""
         token = secrets.token_hex(8)
         answer = await self._take(
-            keys=[*keys(address, "q", "h", "lock", "dead"), DUE],
+            keys=[*keys(address, "q", "h", "lock", "dead"), DUE, DEAD],
             args=[token, self._lease_ms, self._max_tries, MOST_EVENTS, address, DEAD_SECONDS],
         )
         match answer:
             case [b"busy", left]:
                 return Taken(busy_seconds=max(left, 0) / 1000)
             case [b"parked", count]:
-                await self._redis.zadd(DEAD, {address: time.time()})
                 return Taken(parked=count)
             case [b"ok", fence, tries, raw]:
                 return Taken(lease=Lease(address, token, fence, tries, [_event.decode(item) for item in raw]))

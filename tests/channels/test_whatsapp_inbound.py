@@ -4,12 +4,13 @@ import contextlib
 import json
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from app.channels.whatsapp_inbound import BodyRejected, address_of, parse
-from app.recruiting.events import CandidateSaid, IdentityChanged, StatusReported
+from app.recruiting.events import CandidateSaid, Event, IdentityChanged, StatusReported
 from app.recruiting.messages import Kind
 
 
@@ -199,6 +200,38 @@ def test_lone_surrogates_become_replacement_characters(body: str) -> None:
     assert isinstance(event, CandidateSaid)
     event.message.text.encode()
     assert "\x00" not in event.message.text
+
+
+@pytest.mark.parametrize("stamp", ["nan", "inf", "-inf", "-1e300", "1e300", "soon", ""])
+def test_what_is_no_time_can_be_stored_all_the_same(stamp: str) -> None:
+    body = envelope(
+        {
+            "messages": [text("a") | {"timestamp": stamp}],
+            "statuses": [{"id": "w", "status": "read", "timestamp": stamp, "recipient_id": "31"}],
+        }
+    )
+    for event in read(body):
+        assert msgspec.json.decode(msgspec.json.encode(event), type=Event) == event
+    assert only(text("a") | {"timestamp": stamp}).message.sent_at == 0.0
+
+
+@pytest.mark.parametrize("broken", [b'"\xff\xfe"', b"[" * 5000 + b"]" * 5000], ids=["not UTF-8", "deep"])
+@pytest.mark.parametrize("where", [b'{"messages": %s}', b'{"unknown": %s}', b"%s"])
+def test_bytes_that_no_json_library_writes_are_refused_or_set_aside(broken: bytes, where: bytes) -> None:
+    value = json.dumps(envelope({"messages": [text("kept")]})["entry"][0]["changes"][0]).encode()
+    change = b'{"field": "new_field", "value": ' + where.replace(b"%s", broken) + b"}"
+    for changes in (b"[" + change + b"]", b"[" + value + b"," + change + b"]"):
+        with contextlib.suppress(BodyRejected):
+            inbound = parse(b'{"entry": [{"changes": ' + changes + b"}]}")
+            assert inbound.malformed
+            assert len(inbound.events) == changes.count(b"kept")
+
+
+def test_a_value_whose_own_number_cannot_be_read_is_set_aside_whole() -> None:
+    body = envelope({"messages": [text("a")], "metadata": 5}, {"messages": [text("b")]})
+    inbound = parse(json.dumps(body).encode())
+    assert [key for _, key, _ in inbound.events] == ["b"]
+    assert '"a"' in inbound.malformed[0].raw
 
 
 LEAF = (

@@ -102,9 +102,13 @@ async def test_it_starts_answers_survives_a_killed_worker_and_drains(stack: Stac
     async with deployed(stack) as desk, httpx.AsyncClient(base_url=desk.url) as client:
         await until_true(desk.ready, what="readiness", seconds=60)
         assert (await client.get("/health")).json()["version"] == "abc1234"
-        components = (await detailed(client))["components"]
-        failed = {name for name, seen in components.items() if seen["status"] == "fail"}
-        assert failed <= {"anthropic", "openai"}
+
+        async def seen_by_all() -> bool:  # each of the four workers looks for itself
+            states = [(await detailed(client))["components"] for _ in range(8)]
+            failed = {name for seen in states for name, component in seen.items() if component["status"] == "fail"}
+            return failed <= {"anthropic", "openai"}
+
+        await until_true(seen_by_all, what="every component to have been seen", seconds=30)
         anna = await stack.candidate()
         await anna.exchange("Hello")
         assert len(desk.workers()) == 4

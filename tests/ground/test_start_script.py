@@ -183,7 +183,8 @@ def test_an_interrupted_installation_leaves_no_process_and_is_made_good(
 ) -> None:
     environ = clone.environ(PIP_NO_INDEX="", PIP_FIND_LINKS="", PIP_INDEX_URL=silent_index)
     process = subprocess.Popen(
-        [str(clone.home / "start.sh"), "test"],
+        # As at a terminal: a shell cannot trap what was ignored when it began, as in a job in the background.
+        ["env", "--default-signal=INT", str(clone.home / "start.sh"), "test"],
         env=environ,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,

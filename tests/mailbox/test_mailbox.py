@@ -133,7 +133,7 @@ async def test_a_lease_lives_as_long_as_its_holder_and_no_longer(
 
 
 async def test_events_that_fail_every_try_are_parked_and_can_be_rearmed(
-    intake: Intake, mailbox: Mailbox, address: str
+    intake: Intake, mailbox: Mailbox, redis: Redis, address: str
 ) -> None:
     await intake.store([said(address, "a"), said(address, "b")])
     delays = []
@@ -141,6 +141,7 @@ async def test_events_that_fail_every_try_are_parked_and_can_be_rearmed(
         delays.append((await mailbox.release(await take(mailbox, address), counts=True))[1])
     assert delays == sorted(delays)
     assert (await mailbox.take(address)).parked == 2
+    assert await redis.zscore(DUE, address) is None  # nothing waits: no alarm, no place in the sweep
     assert address in [letter for letter, _, _ in await mailbox.dead(100)]
     await intake.store([said(address, "c")])
     assert ids(await take(mailbox, address)) == ["c"]
@@ -148,12 +149,14 @@ async def test_events_that_fail_every_try_are_parked_and_can_be_rearmed(
     assert address not in [letter for letter, _, _ in await mailbox.dead(100)]
 
 
-async def test_an_outage_never_parks_events(intake: Intake, mailbox: Mailbox, address: str) -> None:
+async def test_an_outage_never_parks_events(intake: Intake, mailbox: Mailbox, redis: Redis, address: str) -> None:
     await intake.store([said(address, "a")])
     for _ in range(10):
         lease = await take(mailbox, address)
         _, delay = await mailbox.release(lease, counts=False)
         assert delay <= 5.0
+    assert (await take(mailbox, address)).tries > 1  # whoever comes next knows that somebody has begun
+    await redis.delete(keys(address, "lock")[0])
     assert ids(await take(mailbox, address)) == ["a"]
 
 
