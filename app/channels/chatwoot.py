@@ -9,6 +9,7 @@ import orjson
 
 from app.channels.chatwoot_inbound import MARKER
 from app.channels.errors import Ambiguous, Halted, Rejected, Retry, SendError
+from app.channels.markup import without_liquid
 
 THROTTLE_SECONDS = 20.0
 MOST_PAGES = 25
@@ -81,7 +82,8 @@ class Chatwoot:
     async def say(self, conversation_id: int, message: dict[str, Any], outbox_id: str) -> int:
         """Create a message; `outbox_id` becomes its source_id. Returns Chatwoot's message id. Raises SendError."""
         attributes = {MARKER: outbox_id, **message.pop("content_attributes", {})}
-        body = {**message, "source_id": outbox_id, "content_attributes": attributes}
+        content = without_liquid(message.get("content") or "")
+        body = {**message, "content": content, "source_id": outbox_id, "content_attributes": attributes}
         if self._agent_bot_id and message.get("message_type") == "outgoing":
             body |= {"sender_type": "AgentBot", "sender_id": self._agent_bot_id}
         made = await self._call("POST", f"/conversations/{conversation_id}/messages", body)

@@ -19,6 +19,7 @@ import orjson
 from app.channels.chatwoot import _refusal as refusal
 from app.channels.chatwoot_inbound import MARKER
 from app.channels.errors import Ambiguous, Rejected, Retry
+from app.channels.markup import without_liquid
 from app.channels.media import MediaFile, read_limited
 from app.channels.media_types import DOCUMENT_CAP
 from app.recruiting.events import RecruiterAttachment
@@ -181,6 +182,7 @@ class ChatwootUploads:
         attributes = {MARKER: outbox_id, **message.get("content_attributes", {})}
         # Multipart has text only: Chatwoot takes nested values as JSON.
         form = {name: _text(value) for name, value in message.items() if value is not None}
+        form["content"] = without_liquid(str(message.get("content") or ""))
         form |= {"source_id": outbox_id, "content_attributes": _text(attributes)}
         if voice:
             form["is_voice_message"] = "true"

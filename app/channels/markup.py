@@ -12,12 +12,14 @@ _ESCAPED = re.compile(r"\\([\\`*_{}\[\]()<>#+\-.!|~])")
 
 
 def to_chatwoot(text: str) -> str:
-    """Show `text` letter for letter: Markdown is escaped, and Liquid braces are parted by a zero-width space.
+    """Show `text` letter for letter: Markdown is escaped, and nothing is left to Liquid."""
+    return _MARKDOWN_SPECIAL.sub(r"\\\1", without_liquid(text))
 
-    Chatwoot renders `{{…}}` in outgoing content; a backslash does not stop Liquid.
-    """
-    parted = text.replace("{{", "{\u200b{").replace("{%", "{\u200b%")
-    return _MARKDOWN_SPECIAL.sub(r"\\\1", parted)
+
+def without_liquid(text: str) -> str:
+    """Chatwoot renders `{{…}}` in outgoing content and private notes, and a backslash does not stop Liquid: the braces
+    are parted by a zero-width space."""
+    return text.replace("{{", "{\u200b{").replace("{%", "{\u200b%")
 
 
 def to_whatsapp(markdown: str) -> str:

@@ -58,9 +58,9 @@ class Commands:
         match words[0].lower():
             case "/bot":
                 change = OwnerChange(owner=Owner.ASSISTANT, reason="command_bot")
-                acts, answer = replace(acts, owner=change), "The assistant goes on."
+                acts, answer = replace(acts, owner=change, owner_at=note.at), "The assistant goes on."
             case "/pause":
-                acts, answer = await self._pause(opened, rest, acts)
+                acts, answer = await self._pause(opened, rest, replace(acts, owner_at=note.at))
             case "/template":
                 acts, answer = await self._template(key, note.text, acts)
             case "/forget":

@@ -135,6 +135,8 @@ class Reconciliation:
         if not self._silence:
             return
         for address in await self._record.silent(self._silence):
+            if float(await self._mailbox.written(address, "pause") or 0) > time.time():
+                continue  # asked for by name
             await self.hand_back(address, "silence", key=f"back:{int(time.time() / self._silence)}")
 
     async def hand_back(self, address: str, reason: str, *, key: str) -> None:

@@ -1,8 +1,13 @@
 """Who speaks: what recruiters do in Chatwoot decides, and their commands are answered."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from redis.asyncio import Redis
 
-from app.database.conversations import Owner
+from app.database.conversations import Owner, OwnerChange
+from app.engine.ownership import Ownership, commanded
+from app.mailbox.mailbox import Mailbox
 from tests.chatwoot.test_towards_candidates import met, until_noted
 from tests.faults.test_takeover import quiet, status_is
 from tests.fixtures.stack import Phone, Stack, until_true
@@ -70,6 +75,39 @@ async def test_a_pause_ends_with_a_visible_line(desk: Stack) -> None:
     await command(desk, conversation, "/pause 0.001")
     await phone.until(lambda all_: any("is back and continues" in each["text"] for each in all_), "the visible line")
     assert (await phone.view()).owner is Owner.ASSISTANT
+
+
+async def test_who_talks_during_a_pause_is_not_ended_by_it(desk: Stack) -> None:
+    phone, conversation = await met(desk)
+    await command(desk, conversation, "/pause 0.002")
+    await until_noted(desk, conversation, "The assistant is silent")
+    await desk.recruiter(conversation, content="I will look into it myself")
+    await phone.until(lambda all_: any("myself" in each["text"] for each in all_), "the recruiter's words")
+    (address,) = (await phone.view()).addresses
+    async with Redis.from_url(desk.environ["REDIS_URL"]) as redis:
+
+        async def cleared() -> bool:
+            return not await Mailbox(redis, lease_seconds=1).written(address, "pause")
+
+        await until_true(cleared, what="the pause to be forgotten")
+    assert (await phone.view()).owner is Owner.HUMAN
+
+
+@given(
+    current=st.sampled_from(Owner),
+    decided=st.sampled_from(Owner),
+    spoke_at=st.floats(0, 100),
+    at=st.floats(0, 100),
+    wanted=st.sampled_from([Owner.ASSISTANT, Owner.HUMAN]),
+)
+def test_a_command_never_undoes_what_a_person_said_after_it(
+    current: Owner, decided: Owner, spoke_at: float, at: float, wanted: Owner
+) -> None:
+    before = Ownership(decided, None if decided is current else OwnerChange(owner=decided, reason="x"))
+    after = commanded(before, current, spoke_at, OwnerChange(owner=wanted, reason="command"), at)
+    late = wanted is Owner.ASSISTANT and spoke_at > at
+    assert after.owner is (decided if late else wanted)
+    assert (after.change is None) == (after.owner is current)
 
 
 @pytest.mark.parametrize(
