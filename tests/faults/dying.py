@@ -15,12 +15,14 @@ from app.channels.whatsapp import WhatsApp
 from app.cli import main
 from app.database.conversations import Conversations
 from app.database.outbox import Outbox
+from app.engine.thinking import GraphThinker
 from app.engine.wakeups import Wakeups
 from app.mailbox.mailbox import Mailbox
 
 METHODS: dict[str, tuple[type, str]] = {
     "taken": (Mailbox, "take"),
     "opened": (Conversations, "open_turn"),
+    "thought": (GraphThinker, "propose"),  # every node's checkpoint is written, nothing is committed
     "committed": (Conversations, "commit_turn"),
     "begun": (Mailbox, "begin"),
     "accepted": (WhatsApp, "send"),
@@ -30,6 +32,14 @@ METHODS: dict[str, tuple[type, str]] = {
     "mirrored": (Chatwoot, "say"),
 }
 NODES = {"router": "_route", "extraction": "_extract", "policy": "_decide", "conversation": "_phrase", "crm": "_report"}
+
+
+# Of the web process: the webhook's events are stored, nobody has been woken, 200 has not been answered.
+STORED = "stored"
+
+
+def die(*_: Any) -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
 
 
 def dying(step: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
@@ -55,7 +65,9 @@ def dying_before(step: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable
 
 if __name__ == "__main__":
     point = os.environ["DIE_AFTER"]
-    if point in METHODS:
+    if point == STORED:
+        setattr(Wakeups, "soon", die)  # noqa: B010 a method may not be assigned to
+    elif point in METHODS:
         owner, name = METHODS[point]
         setattr(owner, name, dying(getattr(owner, name)))
     else:

@@ -4,10 +4,13 @@ import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
+from redis.asyncio import Redis
 
 from app.database.outbox import Channel, State
 from app.local.postgres import PostgresServer
-from tests.faults.dying import METHODS, NODES
+from app.mailbox.mailbox import DUE
+from tests.faults.dying import METHODS, NODES, STORED
+from tests.faults.test_takeover import quiet
 from tests.fixtures.stack import Stack, running_stack, until_true
 
 pytestmark = pytest.mark.xdist_group("faults")
@@ -56,3 +59,29 @@ async def test_a_worker_killed_after_any_step_leaves_exactly_one_reply(workers: 
     assert view.turn_no == 1
     shown = [message.content for message in doors.shown_in_chatwoot(view.chatwoot.conversation_id)]
     assert len(shown) == 2, shown
+
+
+async def test_a_web_process_killed_between_storing_and_waking_loses_nothing(workers: Stack) -> None:
+    doors = workers
+    await doors.processes[0].kill()
+    redis = Redis.from_url(doors.environ["REDIS_URL"])
+    doomed = await doors.serve(module="tests.faults.dying", DIE_AFTER=STORED)
+    try:
+        phone = await doors.candidate()
+        await phone.say("Hello, I am looking for work")
+
+        async def stored() -> bool:
+            return bool(await redis.zcard(DUE))
+
+        await until_true(stored, what="the message to be stored")
+        assert await phone.replies() == []  # nobody works yet
+        await doors.work()
+        replies = await phone.until_said(1, seconds=30)
+    finally:
+        await redis.aclose()
+        await doomed.kill()
+        doors.processes[0] = await doors.serve()
+        doors.processes.pop()
+    await until_true(lambda: quiet(doors, phone.number), what="quiet")
+    assert len(await phone.replies()) == len(replies) == 1
+    assert (await phone.view()).turn_no == 1
