@@ -156,7 +156,7 @@ class Variables(ThinkingVariables):
     chatwoot_agent_bot_id: Annotated[
         RecordId | None,
         _about("Number of the agent bot that signs the assistant's messages; unset, the service user signs them."),
-        Var(Group.CHATWOOT, form="number", source="`python -m app webhooks setup` creates the bot and prints it"),
+        Var(Group.CHATWOOT, form="number", source="Chatwoot, agent bots: one without webhook URL, set for the inbox"),
     ] = None
     chatwoot_webhook_secret: Annotated[
         SecretStr | None,
