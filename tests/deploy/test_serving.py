@@ -65,8 +65,11 @@ class Replica:
         return code
 
     async def pids(self, client: httpx.AsyncClient, tries: int = 60) -> set[int]:
-        answers = [client.get("/work", params={"seconds": 0.01}, headers={"connection": "close"}) for _ in range(tries)]
-        return {(await answer).json()["pid"] for answer in answers}
+        found = set()
+        for _ in range(tries):
+            answer = await client.get("/work", params={"seconds": 0.01}, headers={"connection": "close"})
+            found.add(int(answer.json()["pid"]))
+        return found
 
 
 @asynccontextmanager
