@@ -65,6 +65,8 @@ def status_address(number_id: str) -> str:
     return f"statuses:{number_id}"
 
 
+TOO_DEEP = "the body is nested deeper than any webhook"
+
 _envelope = msgspec.json.Decoder(wire.Envelope)
 
 
@@ -77,8 +79,10 @@ def parse(body: bytes) -> Inbound:
         envelope = _envelope.decode(body)
     except msgspec.ValidationError:
         inbound = _parse_tolerantly(body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    except (msgspec.DecodeError, UnicodeDecodeError):
         raise BodyRejected("the body is not JSON in UTF-8") from None
+    except RecursionError:
+        raise BodyRejected(TOO_DEEP) from None
     else:
         if not envelope.entry:
             raise BodyRejected("the body holds no entry")
@@ -122,8 +126,10 @@ def _parse_tolerantly(body: bytes) -> Inbound:
     """The same, item by item: what does not fit its type is set aside raw."""
     try:
         envelope = msgspec.json.decode(body, type=_LooseEnvelope)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+    except (msgspec.MsgspecError, UnicodeDecodeError):
         raise BodyRejected("the body is not a WhatsApp webhook: `entry` is not a list") from None
+    except RecursionError:
+        raise BodyRejected(TOO_DEEP) from None
     inbound = Inbound([], [])
     for raw_entry in envelope.entry:
         entry = _or_malformed(raw_entry, _LooseEntry, "entry", inbound)

@@ -34,6 +34,7 @@ NO_MATCH = (
     "No vacancy is linked to this conversation, so nothing has been compared. The assistant never scores or rejects; "
     "`/profile` shows what the candidate said."
 )
+LATE = "A person has written to the candidate since this `/bot`. Write `/bot` again to give the conversation back."
 FORGOTTEN_NOT = "Backups, logs of 360Dialog and Meta, and copies on the candidate's phone are outside its reach."
 
 
@@ -49,18 +50,20 @@ class Commands:
         self._mailbox = mailbox
         self._wakeups = wakeups
 
-    async def run(self, opened: OpenTurn, note: RecruiterNoted, acts: Acts) -> Acts:
-        """`acts` with what this note asks for. Notes that are no commands ask for nothing. Raises RecordError."""
+    async def run(self, opened: OpenTurn, note: RecruiterNoted, acts: Acts, *, spoke_at: float) -> Acts:
+        """`acts` with what this note asks for. Notes that are no commands ask for nothing. Raises RecordError.
+
+        `spoke_at` (Unix seconds) is when a person last wrote to the candidate: a `/bot` from before that comes late.
+        """
         words = note.text.strip().split()
         if not words or not words[0].startswith("/"):
             return acts
         key, rest = f"command:{note.message_id}", words[1:]
         match words[0].lower():
             case "/bot":
-                change = OwnerChange(owner=Owner.ASSISTANT, reason="command_bot")
-                acts, answer = replace(acts, owner=change, owner_at=note.at), "The assistant goes on."
+                acts, answer = _bot(note, acts, spoke_at)
             case "/pause":
-                acts, answer = await self._pause(opened, rest, replace(acts, owner_at=note.at))
+                acts, answer = await self._pause(opened, rest, acts, note.at)
             case "/template":
                 acts, answer = await self._template(key, note.text, acts)
             case "/forget":
@@ -82,7 +85,7 @@ class Commands:
                 answer = f"There is no such command.\n\n{HELP}"
         return replace(acts, answers=[*acts.answers, (f"{key}:answer", answer)])
 
-    async def _pause(self, opened: OpenTurn, rest: list[str], acts: Acts) -> tuple[Acts, str]:
+    async def _pause(self, opened: OpenTurn, rest: list[str], acts: Acts, at: float) -> tuple[Acts, str]:
         try:
             hours = float(rest[0].rstrip("h").replace(",", ".")) if rest else PAUSE_HOURS
         except ValueError:
@@ -93,7 +96,8 @@ class Commands:
         await self._mailbox.note_written(opened.address, "pause", f"{until:.0f}")
         await self._wakeups.hand_back(opened.address, "pause_over", until=until)
         change = OwnerChange(owner=Owner.HUMAN, reason="command_pause")
-        return replace(acts, owner=change), f"The assistant is silent for {hours:g} hours. `/bot` ends that earlier."
+        acts = replace(acts, owner=change, paused_at=at)
+        return acts, f"The assistant is silent for {hours:g} hours. `/bot` ends that earlier."
 
     async def _template(self, key: str, text: str, acts: Acts) -> tuple[Acts, str]:
         templates = await self._templates.all()
@@ -142,6 +146,12 @@ def _chosen(found: list[Template], words: list[str], fields: str) -> tuple[Templ
         return None, []
     given = " ".join([*words, fields]).strip()
     return chosen, [value.strip() for value in given.split("|")] if given else []
+
+
+def _bot(note: RecruiterNoted, acts: Acts, spoke_at: float) -> tuple[Acts, str]:
+    if spoke_at > note.at:
+        return acts, LATE
+    return replace(acts, owner=OwnerChange(owner=Owner.ASSISTANT, reason="command_bot")), "The assistant goes on."
 
 
 def _forget(opened: OpenTurn, rest: list[str], acts: Acts) -> tuple[Acts, str]:

@@ -16,7 +16,7 @@ class Acts:
     answers: list[tuple[str, str]] = field(default_factory=list)  # private notes, Markdown
     templates: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
     owner: OwnerChange | None = None
-    owner_at: float = 0.0  # Unix seconds by Chatwoot: when `owner` was asked for
+    paused_at: float = 0.0  # Unix seconds by Chatwoot: when a pause was asked for
     returned: str = ""
     erase: bool = False
     team_id: int = 0  # who answers what the assistant hands over; 0 = nobody in particular

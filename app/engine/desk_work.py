@@ -47,8 +47,9 @@ class DeskWork:
             text = GONE if withdrawn.gone else STOPPED if withdrawn.withdrawn else ""
             if text:
                 acts = replace(acts, answers=[*acts.answers, (f"deleted:{event.message_id}", text)])
+        spoke_at = max((said.at for said in fold.humans), default=_spoke_at(opened))
         for note in fold.notes:
-            acts = await self._commands.run(opened, note, acts)
+            acts = await self._commands.run(opened, note, acts, spoke_at=spoke_at)
         return acts
 
     async def erase(self, opened: OpenTurn) -> None:
@@ -64,3 +65,8 @@ class DeskWork:
         await self._erase_thinking(opened.conversation_id)
         await self._record.erase(opened.candidate_id)
         log.info("candidate.erased")
+
+
+def _spoke_at(opened: OpenTurn) -> float:
+    """When a person last wrote to the candidate, in Unix seconds; 0 if not among the last messages."""
+    return max((line.at.timestamp() for line in opened.transcript if line.author == "human"), default=0.0)

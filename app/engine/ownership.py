@@ -55,14 +55,6 @@ def _wanted(act: RecruiterSaid | DeskChanged | HandBack) -> OwnerChange | None:
             return OwnerChange(owner=Owner.ASSISTANT, reason=reason)
 
 
-def commanded(decided: Ownership, current: Owner, spoke_at: float, command: OwnerChange, at: float) -> Ownership:
-    """A recruiter's command at `at` beats what Chatwoot shows, but never what a person said after it, at `spoke_at`
-    (Unix seconds): a `/bot` that arrives late gives nothing back."""
-    if command.owner is Owner.ASSISTANT and spoke_at > at:
-        return decided
-    return Ownership(command.owner, command if command.owner is not current else None)
-
-
 def decide(current: Owner, since: float, fold: Fold) -> Ownership:
     """Fold recruiters' acts; a candidate who writes into a closed conversation opens it for the assistant again.
 

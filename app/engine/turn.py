@@ -15,7 +15,7 @@ from app.engine.delivery import Delivery
 from app.engine.desk_acts import Acts
 from app.engine.desk_work import DeskWork
 from app.engine.folding import Fold, fold
-from app.engine.ownership import commanded, decide
+from app.engine.ownership import Ownership, decide
 from app.engine.understanding import Understanding, Understood
 from app.mailbox.mailbox import Lease, Mailbox
 from app.recruiting.events import CandidateSaid
@@ -135,7 +135,7 @@ class Turns:
             return None
         if commit.owner is not None:
             await self._mailbox.set_hold(lease, held=result.owner is not Owner.ASSISTANT)
-        talks = bool(events.humans) and events.humans[-1].at > acts.owner_at
+        talks = bool(events.humans) and events.humans[-1].at > acts.paused_at
         if talks or (commit.owner is not None and result.owner is Owner.ASSISTANT):
             # A pause ends a silence; whoever speaks during it has taken the conversation without an end.
             await self._mailbox.note_written(opened.address, "pause", "")
@@ -159,8 +159,7 @@ class Turns:
     async def _prepare(self, lease: Lease, opened: OpenTurn, events: Fold, restarts: int, acts: Acts) -> TurnCommit:
         ownership = decide(opened.owner, opened.owner_since.timestamp(), events)
         if acts.owner is not None:
-            spoke_at = max(_spoke_at(opened), *(said.at for said in events.humans), 0.0)
-            ownership = commanded(ownership, opened.owner, spoke_at, acts.owner, acts.owner_at)
+            ownership = Ownership(acts.owner.owner, acts.owner if acts.owner.owner is not opened.owner else None)
         now = time.time()
         proposal = None
         if events.inbound and ownership.owner is not Owner.NOBODY:
@@ -204,8 +203,3 @@ class Turns:
             rows=len(result.claimed),
         )
         return Turned("committed" if result.status is CommitStatus.COMMITTED else "repeated", epoch, tier)
-
-
-def _spoke_at(opened: OpenTurn) -> float:
-    """When a person last wrote to the candidate, in Unix seconds; 0 if not among the last messages."""
-    return max((line.at.timestamp() for line in opened.transcript if line.author == "human"), default=0.0)

@@ -1,12 +1,11 @@
 """Who speaks: what recruiters do in Chatwoot decides, and their commands are answered."""
 
+import msgspec
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from redis.asyncio import Redis
 
-from app.database.conversations import Owner, OwnerChange
-from app.engine.ownership import Ownership, commanded
+from app.channels.chatwoot_inbound import parse
+from app.database.conversations import Owner
 from app.mailbox.mailbox import Mailbox
 from tests.chatwoot.test_towards_candidates import met, until_noted
 from tests.faults.test_takeover import quiet, status_is
@@ -93,21 +92,33 @@ async def test_who_talks_during_a_pause_is_not_ended_by_it(desk: Stack) -> None:
     assert (await phone.view()).owner is Owner.HUMAN
 
 
-@given(
-    current=st.sampled_from(Owner),
-    decided=st.sampled_from(Owner),
-    spoke_at=st.floats(0, 100),
-    at=st.floats(0, 100),
-    wanted=st.sampled_from([Owner.ASSISTANT, Owner.HUMAN]),
-)
-def test_a_command_never_undoes_what_a_person_said_after_it(
-    current: Owner, decided: Owner, spoke_at: float, at: float, wanted: Owner
-) -> None:
-    before = Ownership(decided, None if decided is current else OwnerChange(owner=decided, reason="x"))
-    after = commanded(before, current, spoke_at, OwnerChange(owner=wanted, reason="command"), at)
-    late = wanted is Owner.ASSISTANT and spoke_at > at
-    assert after.owner is (decided if late else wanted)
-    assert (after.change is None) == (after.owner is current)
+async def test_a_bot_command_from_before_a_persons_words_gives_nothing_back_and_says_so(desk: Stack) -> None:
+    phone, conversation = await met(desk)
+    await desk.recruiter(conversation, content="I am here")
+    await until_owned(phone, Owner.HUMAN)
+    await desk.chatwoot_http.post("/_twin/clock", json={"advance": -60})
+    try:
+        await command(desk, conversation, "/bot")
+    finally:
+        await desk.chatwoot_http.post("/_twin/clock", json={"advance": 60})
+    await until_noted(desk, conversation, "Write `/bot` again")
+    assert (await phone.view()).owner is Owner.HUMAN
+
+
+def test_a_message_deleted_before_its_webhook_was_built_is_not_sent() -> None:
+    hook = {
+        "event": "message_created",
+        "id": 7,
+        "account": {"id": 1},
+        "message_type": "outgoing",
+        "private": False,
+        "content": "This message was deleted",
+        "sender": {"id": 2, "type": "user"},
+        "conversation": {"id": 3, "contact_inbox": {"source_id": "wa:1:x"}},
+        "created_at": "2026-11-29T07:00:00.000Z",
+    }
+    assert len(parse(msgspec.json.encode(hook), 1)) == 1
+    assert parse(msgspec.json.encode(hook | {"content_attributes": {"deleted": True}}), 1) == []
 
 
 @pytest.mark.parametrize(

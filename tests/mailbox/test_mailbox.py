@@ -142,6 +142,7 @@ async def test_events_that_fail_every_try_are_parked_and_can_be_rearmed(
     assert delays == sorted(delays)
     assert (await mailbox.take(address)).parked == 2
     assert await redis.zscore(DUE, address) is None  # nothing waits: no alarm, no place in the sweep
+    assert await redis.ttl(keys(address, "h")[0]) > 0
     assert address in [letter for letter, _, _ in await mailbox.dead(100)]
     await intake.store([said(address, "c")])
     assert ids(await take(mailbox, address)) == ["c"]

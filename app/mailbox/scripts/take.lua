@@ -21,7 +21,10 @@ if tries > tonumber(ARGV[3]) then
   redis.call('DEL', KEYS[3])
   -- Listed in the same step: parked events that nobody can find would be lost.
   redis.call('ZADD', KEYS[6], redis.call('TIME')[1], ARGV[5])
-  if redis.call('LLEN', KEYS[1]) == 0 then redis.call('ZREM', KEYS[5], ARGV[5]) end
+  if redis.call('LLEN', KEYS[1]) == 0 then
+    redis.call('ZREM', KEYS[5], ARGV[5])
+    redis.call('EXPIRE', KEYS[2], ARGV[6])
+  end
   return {'parked', #items}
 end
 -- Tries that an outage ended do not count towards parking, but somebody has begun this before.
