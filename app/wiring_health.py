@@ -128,7 +128,7 @@ def _worker(docket: Docket) -> Probe:
 def _mailbox(mailbox: Mailbox) -> Probe:
     async def read() -> dict[str, float]:
         due, oldest = await mailbox.backlog()
-        parked = len(await mailbox.dead(100))
+        parked = len(await mailbox.letters.listed(100))
         DEAD_LETTERS("turn").set(parked)
         return {"conversations_due": float(due), "oldest_seconds": oldest, "dead_letters": float(parked)}
 

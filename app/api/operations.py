@@ -63,8 +63,14 @@ async def dead_letters(desk: Desk, limit: int = 100) -> dict[str, object]:
     """Turns whose events failed every try, and outbox rows that were given up or refused."""
     limit = max(1, min(limit, 1000))
     turns = [
-        {"id": address, "kind": "turn", "conversation": address, "events": count, "parked_at": at}
-        for address, at, count in await desk.mailbox.dead(limit)
+        {
+            "id": letter.address,
+            "kind": "turn",
+            "conversation": letter.address,
+            "events": letter.count,
+            "parked_at": letter.at,
+        }
+        for letter in await desk.mailbox.letters.listed(limit)
     ]
     return {"dead_letters": [*turns, *(_letter(row) for row in await desk.record.outbox.dead(limit))]}
 
@@ -73,7 +79,7 @@ async def dead_letters(desk: Desk, limit: int = 100) -> dict[str, object]:
 async def rearm(desk: Desk, letter_id: str) -> dict[str, object]:
     """Try once more: a mailbox address or the id of an outbox row. 404 when nothing dead has this id."""
     if ":" in letter_id or letter_id == "quarantine":
-        events, epoch = await desk.mailbox.rearm(letter_id)
+        events, epoch = await desk.mailbox.letters.rearm(letter_id)
         if events:
             desk.wakeups.soon(letter_id, epoch)
             return {"id": letter_id, "rearmed": True, "events": events}

@@ -11,6 +11,7 @@ from supabase import AsyncClient, AsyncClientOptions, Client, acreate_client, cr
 from supabase.lib.client_options import SyncClientOptions
 
 from app.database.errors import BadRequest, Conflict, Forbidden, RecordError, RecordOutdated, RecordUnavailable
+from app.telemetry.vendor_calls import VendorClient
 
 T = TypeVar("T")
 
@@ -146,7 +147,7 @@ async def open_pool(
     """
     limits = httpx.Limits(max_connections=pool_size, max_keepalive_connections=pool_size, keepalive_expiry=30)
     timeouts = httpx.Timeout(timeout, connect=connect_timeout)
-    async with httpx.AsyncClient(limits=limits, timeout=timeouts, http2=False) as session:
+    async with VendorClient("supabase", limits=limits, timeout=timeouts) as session:
         options = AsyncClientOptions(
             httpx_client=session, auto_refresh_token=False, persist_session=False, postgrest_client_retry=False
         )

@@ -1,10 +1,12 @@
 """When messages failed every try, nobody is left in silence: a fixed sentence, and a person takes over."""
 
 from collections.abc import Callable
+from uuid import NAMESPACE_OID, uuid5
 
 from app.database.conversations import CommitStatus, Conversations, Owner, OwnerChange, TurnCommit
-from app.engine.composing import Composer, Worker, turn_id_of
+from app.engine.composing import Composer, Worker
 from app.engine.delivery import Delivery
+from app.mailbox.dead_letters import DeadLetter
 from app.recruiting.messages import Reply
 
 
@@ -19,22 +21,24 @@ class Apologies:
         self._worker = worker
         self._sentence = sentence
 
-    async def give(self, address: str, parked: int, *, now: float) -> bool:
-        """Tell candidate and recruiter; False when the record does not know the conversation. Raises RecordError."""
-        opened = await self._conversations.find(address)
+    async def give(self, letter: DeadLetter, *, now: float) -> bool:
+        """Tell candidate and recruiter; once, however often it is called. False: try again. Raises RecordError."""
+        opened = await self._conversations.find(letter.address)
         if opened is None:
-            return False
-        composer = Composer(opened, turn_id_of(opened.conversation_id, opened.turn_no + 1))
+            # The record could not even open the conversation: there is nobody to write to. Counted and alarmed.
+            return True
+        turn_id = str(uuid5(NAMESPACE_OID, f"apology:{opened.conversation_id}:{letter.at}"))
+        composer = Composer(opened, turn_id)
         if opened.owner is Owner.ASSISTANT and not opened.opted_out:
             composer.reply(Reply(text=self._sentence(opened.language or "en")), author="system", now=now)
         composer.note(
-            f"{parked} messages of the candidate could not be handled and are kept as a dead letter. "
+            f"{letter.count} messages of the candidate could not be handled and are kept as a dead letter. "
             "Please answer; an operator can send them through once more."
         )
         composer.status(Owner.HUMAN)
         result = await self._conversations.commit_turn(
             TurnCommit(
-                turn_id=turn_id_of(opened.conversation_id, opened.turn_no + 1),
+                turn_id=turn_id,
                 conversation_id=opened.conversation_id,
                 turn_no=opened.turn_no,
                 fence=opened.fence,
@@ -43,10 +47,10 @@ class Apologies:
                 messages=composer.messages,
                 outbox=composer.outbox,
                 owner=OwnerChange(owner=Owner.HUMAN, reason="technical"),
-                decision={"parked": parked},
+                decision={"parked": letter.count},
             )
         )
-        if result.status is not CommitStatus.COMMITTED:
+        if result.status in (CommitStatus.STALE, CommitStatus.TAKEN_OVER):
             return False
         if result.claimed:
             await self._delivery.send_claimed(opened.conversation_id, opened.address, result.claimed)

@@ -2,28 +2,29 @@
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 
 from docket import Docket, Perpetual
-from redis.exceptions import RedisError
 
 from app.channels.errors import SendError
 from app.channels.whatsapp import WhatsApp
-from app.database.errors import RecordError, RecordUnavailable
 from app.database.outbox import Channel, Outbox
 from app.engine.apology import Apologies
 from app.engine.delivery import Delivery
 from app.engine.desk_outcomes import DeskOutcomes
+from app.engine.outages import is_outage
 from app.engine.reconciliation import Reconciliation
 from app.engine.reports import Reports, is_report
 from app.engine.settling import Pace, wait_seconds
 from app.engine.turn import Turns
 from app.engine.wakeups import Wakeups
+from app.mailbox.dead_letters import DeadLetter
 from app.mailbox.mailbox import Clock, Lease, LeaseLost, Mailbox
 from app.recruiting.events import CandidateSaid
 from app.telemetry.logs import get_logger, log_context
-from app.telemetry.metrics import DEAD_LETTERS_MADE, MAILBOX_DUE, MAILBOX_OLDEST, TURNS_IN_FLIGHT
+from app.telemetry.metrics import DEAD_LETTERS_MADE, MAILBOX_DUE, MAILBOX_OLDEST, TURN_SECONDS, TURNS_IN_FLIGHT
 from app.telemetry.sentry import traced
 
 log = get_logger()
@@ -34,6 +35,7 @@ OVERDUE_SECONDS = 15.0
 # Recruiters learn within 2 s that a message did not reach the candidate.
 SHOW_SECONDS = 0.75
 MOST_SWEPT = 200
+MOST_APOLOGIES = 20
 
 
 class Engine:
@@ -128,38 +130,54 @@ class Engine:
         if taken.parked:
             DEAD_LETTERS_MADE("turn").inc()
             log.error("mailbox.parked", count=taken.parked)
-            await self._apologise(address, taken.parked)
+            with self._survived("apology"):
+                await self._apologise(address)
         if taken.busy_seconds:
             # The holder wakes what is left; this one is for the case that it dies.
             step = f"busy:{int(time.time())}"
             await self._wakeups.wake(address, epoch, step=step, seconds=taken.busy_seconds + 0.2)
         if taken.lease is None:
             return
+        began = time.monotonic()
         try:
             with TURNS_IN_FLIGHT.track_inprogress(), traced("turn.run", "queue.process"):
                 async with self._mailbox.held(taken.lease) as lease:
                     next_epoch = await self._work(lease)
         except LeaseLost:
             log.warning("turn.lease_lost")
-        except (RecordUnavailable, RedisError, OSError) as error:
-            log.warning("turn.postponed", error_type=type(error).__name__)
-            await self._retry_later(taken.lease, counts=False)
+            TURN_SECONDS("lost", "none").observe(time.monotonic() - began)
         except Exception as error:  # the run loop: every failure is counted, retried, then parked
-            self._on_error(error)
-            log.exception("turn.failed")
-            await self._retry_later(taken.lease, counts=True)
+            away = is_outage(error)
+            TURN_SECONDS("postponed" if away else "failed", "none").observe(time.monotonic() - began)
+            if away:
+                log.warning("turn.postponed", error_type=type(error).__name__)
+            else:
+                self._on_error(error)
+                log.exception("turn.failed")
+            await self._retry_later(taken.lease, counts=not away)
         else:
             if next_epoch:
                 await self._wakeups.wake(address, next_epoch, step=f"next:{taken.lease.fence}")
 
-    async def _apologise(self, address: str, parked: int) -> None:
-        if is_report(address):
+    async def _apologise(self, address: str) -> None:
+        """The sweep repeats what did not come through: the mailbox stays among the unanswered."""
+        letter = await self._mailbox.letters.unanswered_of(address)
+        if letter is None:
             return
+        if is_report(address) or await self._apologies.give(letter, now=time.time()):
+            await self._mailbox.letters.answered(address)
+
+    @contextmanager
+    def _survived(self, task: str) -> Iterator[None]:
+        """What runs again by itself: an outage is one line, an error goes where errors go; neither ends a task."""
         try:
-            await self._apologies.give(address, parked, now=time.time())
-        except (RecordError, RedisError, OSError) as error:
-            # The dead letter stays, counted and alarmed.
-            log.warning("apology.unsent", error_type=type(error).__name__)
+            yield
+        except Exception as error:
+            if is_outage(error) or isinstance(error, TimeoutError):
+                log.warning("task.postponed", task=task, error_type=type(error).__name__)
+            else:
+                self._on_error(error)
+                log.exception("task.failed", task=task)
 
     async def _work(self, lease: Lease) -> int:
         if is_report(lease.address):
@@ -173,40 +191,42 @@ class Engine:
             await self._wakeups.wake(lease.address, epoch, step=f"retry:{lease.fence}", seconds=delay)
 
     async def deliver(self, conversation_id: str, address: str, channel: str) -> None:
-        """Work on a lane; while the record is away the sweep tries again."""
-        with log_context(conversation=address):
-            try:
-                await self._delivery.run(conversation_id, address, Channel(channel))
-            except (RecordUnavailable, RedisError, OSError) as error:
-                log.warning("delivery.postponed", error_type=type(error).__name__)
+        """Work on a lane; what fails here is found by the sweep."""
+        with log_context(conversation=address), self._survived("delivery"):
+            await self._delivery.run(conversation_id, address, Channel(channel))
 
     async def show_outcomes(self) -> None:
         """Show recruiters what became of messages; the next pass repeats what failed."""
-        try:
+        with self._survived("outcomes"):
             await self._outcomes.show()
-        except RecordUnavailable as error:
-            log.info("outcomes.postponed", error_type=type(error).__name__)
 
     async def reconcile_desk(self) -> None:
         """Find what recruiters did and no webhook told; the next pass goes on where this one stopped."""
-        try:
+        with self._survived("reconciliation"):
             async with asyncio.timeout(TASK_SECONDS):
                 await self._reconciliation.return_silent()
                 await self._reconciliation.run()
-        except (RecordUnavailable, RedisError, OSError, TimeoutError) as error:
-            log.warning("reconciliation.postponed", error_type=type(error).__name__)
 
     async def sweep(self) -> None:
-        """Wake mailboxes that lost their wake-up and lanes whose worker died."""
+        """Wake mailboxes that lost their wake-up and lanes whose worker died; repeat apologies that did not get out."""
+        with self._survived("sweep"):
+            await self._sweep()
+        await self._repeat_apologies()
+
+    async def _repeat_apologies(self) -> None:
+        letters: list[DeadLetter] = []
+        with self._survived("apology"):
+            letters = await self._mailbox.letters.unanswered(MOST_APOLOGIES)
+        for letter in letters:
+            with log_context(conversation=letter.address), self._survived("apology"):
+                await self._apologise(letter.address)
+
+    async def _sweep(self) -> None:
         for address, epoch in await self._mailbox.overdue(OVERDUE_SECONDS, MOST_SWEPT):
             await self._wakeups.wake(address, epoch, step=f"sweep:{int(time.time() / OVERDUE_SECONDS)}")
         count, oldest = await self._mailbox.backlog()
         MAILBOX_DUE.set(count)
         MAILBOX_OLDEST.set(oldest)
-        try:
-            lanes = await self._outbox.due(limit=MOST_SWEPT)
-        except RecordUnavailable:
-            return
-        for lane in lanes:
+        for lane in await self._outbox.due(limit=MOST_SWEPT):
             key = f"sweep:{int(time.time())}"
             await self._wakeups.deliver(lane.conversation_id, lane.address, lane.channel, key=key)

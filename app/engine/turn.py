@@ -48,6 +48,7 @@ class Turned:
     outcome: str
     epoch: int = 0
     tier: str = "none"
+    reopen: bool = False  # nothing was written; the conversation changed meanwhile
 
 
 class Turns:
@@ -77,8 +78,8 @@ class Turns:
         for _ in range(MAX_REOPENS):
             opened = await self._open(lease)
             turned = await self._turn(lease, opened) if opened else await self._nothing(lease, None)
-            if turned is not None:
-                TURN_SECONDS(turned.outcome, turned.tier).observe(time.monotonic() - started)
+            TURN_SECONDS(turned.outcome, turned.tier).observe(time.monotonic() - started)
+            if not turned.reopen:
                 return turned
         raise RecordUnavailable("the conversation changes faster than it can be handled", operation="commit_turn")
 
@@ -105,8 +106,8 @@ class Turns:
         held = opened is not None and opened.owner is not Owner.ASSISTANT
         return Turned("folded", await self._mailbox.trim(lease, held=held))
 
-    async def _turn(self, lease: Lease, opened: OpenTurn) -> Turned | None:
-        """None: the conversation changed meanwhile, open it again."""
+    async def _turn(self, lease: Lease, opened: OpenTurn) -> Turned:
+        """`reopen`: the conversation changed meanwhile, open it again."""
         restarts = 0
         known: dict[str, Understood] = {}
         while True:
@@ -132,7 +133,7 @@ class Turns:
         result = await self._commit(commit)
         if result.status in (CommitStatus.STALE, CommitStatus.TAKEN_OVER):
             log.info("turn.reopened", outcome=result.status)
-            return None
+            return Turned(str(result.status), 0, reopen=True)
         if commit.owner is not None:
             await self._mailbox.set_hold(lease, held=result.owner is not Owner.ASSISTANT)
         talks = bool(events.humans) and events.humans[-1].at > acts.paused_at
@@ -202,4 +203,6 @@ class Turns:
             recruiter_messages=len(events.recruiter),
             rows=len(result.claimed),
         )
-        return Turned("committed" if result.status is CommitStatus.COMMITTED else "repeated", epoch, tier)
+        if result.status is not CommitStatus.COMMITTED:
+            return Turned("repeated", epoch, tier)
+        return Turned("committed" if result.claimed else "silent", epoch, tier)

@@ -8,7 +8,8 @@ import msgspec
 from redis.asyncio import Redis
 from redis.exceptions import NoScriptError
 
-from app.mailbox.mailbox import DUE, SEEN_SECONDS, script
+from app.mailbox.keys import DUE, script
+from app.mailbox.mailbox import SEEN_SECONDS
 
 # Most events of one write: bounds the time that Redis spends in one script.
 BATCH = 2000

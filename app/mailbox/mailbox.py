@@ -12,17 +12,16 @@ import secrets
 import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
-from importlib.resources import files
 from typing import Any, cast
 
 import msgspec
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
+from app.mailbox.dead_letters import DEAD, UNANSWERED, DeadLetters
+from app.mailbox.keys import DUE, keys, script
 from app.recruiting.events import CandidateSaid, Event
 
-DUE = "mb:due"
-DEAD = "mb:dead"
 # 360Dialog redelivers for up to 7 days; an id is remembered a day longer.
 SEEN_SECONDS = 8 * 86400
 IDLE_SECONDS = 30 * 86400
@@ -35,16 +34,6 @@ _event = msgspec.json.Decoder(Event)
 
 class LeaseLost(Exception):
     """Another worker holds the mailbox now; what was prepared under the old lease must not be used."""
-
-
-def script(name: str) -> str:
-    """Text of one of the package's Lua scripts."""
-    return files("app.mailbox").joinpath(f"scripts/{name}.lua").read_text()
-
-
-def keys(address: str, *names: str) -> list[str]:
-    """Redis keys of a mailbox, all in one hash slot."""
-    return [f"mb:{{{address}}}:{name}" for name in names]
 
 
 @dataclass(frozen=True)
@@ -69,6 +58,9 @@ class Lease:
     tries: int
     events: list[Event]
     lost: asyncio.Event = field(default_factory=asyncio.Event)
+    # A renewal and the giving back take turns: one that finds the lease given back must not call it lost.
+    turn: asyncio.Lock = field(default_factory=asyncio.Lock)
+    given_back: bool = False
 
 
 @dataclass(frozen=True)
@@ -108,13 +100,14 @@ class Mailbox:
     ) -> None:
         """`outage_seconds` and `failure_seconds` cap the doubling delay before the next try."""
         self._redis = redis
+        self.letters = DeadLetters(redis)
         self._lease_ms = int(lease_seconds * 1000)
         self._max_tries = max_tries
         self._outage_seconds = outage_seconds
         self._failure_seconds = failure_seconds
-        self._take, self._trim, self._release, self._renew, self._extend, self._rearm, self._begin, self._hold = (
+        self._take, self._trim, self._release, self._renew, self._extend, self._begin, self._hold = (
             redis.register_script(script(name))
-            for name in ("take", "trim", "release", "renew", "extend", "rearm", "begin", "hold")
+            for name in ("take", "trim", "release", "renew", "extend", "begin", "hold")
         )
 
     async def clock(self, address: str) -> Clock | None:
@@ -146,7 +139,7 @@ class Mailbox:
         """Lease the mailbox and read its events, oldest first. Events that failed too often are parked."""
         token = secrets.token_hex(8)
         answer = await self._take(
-            keys=[*keys(address, "q", "h", "lock", "dead"), DUE, DEAD],
+            keys=[*keys(address, "q", "h", "lock", "dead"), DUE, DEAD, UNANSWERED],
             args=[token, self._lease_ms, self._max_tries, MOST_EVENTS, address, DEAD_SECONDS],
         )
         match answer:
@@ -167,12 +160,24 @@ class Mailbox:
         try:
             yield lease
         except asyncio.CancelledError:
-            if lease.lost.is_set():
-                body.uncancel()
+            if lease.lost.is_set() and body.uncancel() == 0:
                 raise LeaseLost(lease.address) from None
             raise
+        except BaseException:
+            await self._swallow_cancel(lease, body)
+            raise
+        else:
+            await self._swallow_cancel(lease, body)
         finally:
             heart.cancel()
+
+    async def _swallow_cancel(self, lease: Lease, body: "asyncio.Task[object]") -> None:
+        """Of a body that ended in the very step in which it was cancelled: nothing behind it may be hit."""
+        if lease.lost.is_set():
+            with contextlib.suppress(asyncio.CancelledError):
+                await asyncio.sleep(0)
+            if body.uncancel() > 0:
+                raise asyncio.CancelledError
 
     async def _beat(self, lease: Lease, body: "asyncio.Task[object]") -> None:
         renewed = time.monotonic()
@@ -180,8 +185,11 @@ class Mailbox:
             await asyncio.sleep(self._lease_ms / 4000)
             # A lease cannot be told lost while Redis is away; it ends by its own clock.
             with contextlib.suppress(RedisError, OSError):
-                if not await self._renew(keys=keys(lease.address, "lock"), args=[lease.token, self._lease_ms]):
-                    break
+                async with lease.turn:
+                    if lease.given_back:
+                        return
+                    if not await self._renew(keys=keys(lease.address, "lock"), args=[lease.token, self._lease_ms]):
+                        break
                 renewed = time.monotonic()
         lease.lost.set()
         body.cancel()
@@ -200,11 +208,13 @@ class Mailbox:
 
         Returns the epoch to wake when more events wait, else 0. Raises LeaseLost.
         """
-        answer = await self._trim(
-            keys=[*keys(lease.address, "q", "h", "lock", "seen"), DUE],
-            args=[lease.token, len(lease.events), lease.address, SEEN_SECONDS, IDLE_SECONDS, int(held)],
-        )
-        if answer[0] == 0:
+        async with lease.turn:
+            answer = await self._trim(
+                keys=[*keys(lease.address, "q", "h", "lock", "seen"), DUE],
+                args=[lease.token, len(lease.events), lease.address, SEEN_SECONDS, IDLE_SECONDS, int(held)],
+            )
+            lease.given_back = answer[0] != 0
+        if not lease.given_back:
             raise LeaseLost(lease.address)
         return int(answer[2]) if answer[1] else 0
 
@@ -288,7 +298,7 @@ class Mailbox:
         """Forget a mailbox: events, clocks, parked events, marks."""
         await self._redis.delete(*keys(address, "q", "h", "seen", "dead", "sending", "desk"))
         await self._redis.zrem(DUE, address)
-        await self._redis.zrem(DEAD, address)
+        await self.letters.forget(address)
 
     async def link(self, alias: str, address: str) -> None:
         """Events for `alias` go to `address` from now on (two identities turned out to be one person)."""
@@ -313,18 +323,3 @@ class Mailbox:
         pipe.time()
         count, oldest, (seconds, micros) = await pipe.execute()
         return count, max(0.0, seconds + micros / 1e6 - oldest[0][1]) if oldest else 0.0
-
-    async def dead(self, limit: int) -> list[tuple[str, float, int]]:
-        """(address, parked at, number of events) of mailboxes with parked events, oldest first."""
-        found = cast(list[tuple[bytes, float]], await self._redis.zrange(DEAD, 0, limit - 1, withscores=True))
-        pipe = self._redis.pipeline(transaction=False)
-        for address, _ in found:
-            pipe.llen(keys(address.decode(), "dead")[0])
-        counts = await pipe.execute() if found else []
-        return [(address.decode(), at, count) for (address, at), count in zip(found, counts, strict=True) if count]
-
-    async def rearm(self, address: str) -> tuple[int, int]:
-        """Put parked events back. Returns (how many, epoch to wake)."""
-        count, epoch = await self._rearm(keys=[*keys(address, "q", "h", "dead"), DUE], args=[address])
-        await self._redis.zrem(DEAD, address)
-        return int(count), int(epoch)

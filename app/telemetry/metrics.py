@@ -57,7 +57,17 @@ MAILBOX_OLDEST: Final = gauge("mailbox_oldest_age_seconds", "Age of the oldest e
 TURN_SECONDS: Final[Bounded[Histogram]] = Bounded(
     histogram("turn_duration_seconds", "From lease to committed and delivered.", _TURN, ("outcome", "tier")),
     frozenset(
-        {"committed", "repeated", "stale", "taken_over", "silent", "folded", "retried", "failed", "dead", "deferred"}
+        {
+            *(
+                "committed",
+                "silent",
+                "repeated",
+                "folded",
+                "erased",
+            ),  # ended; silent: nobody was answered
+            *("stale", "taken_over"),  # opened again
+            *("lost", "postponed", "failed"),  # lease lost, a server away, an error: tried again
+        }
     ),
     TIERS,
 )

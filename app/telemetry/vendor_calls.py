@@ -6,14 +6,16 @@ from typing import Any
 import httpx
 
 from app.telemetry.metrics import VENDOR_SECONDS
+from app.telemetry.vendor_transport import VendorTransport
 
 
 class VendorClient(httpx.AsyncClient):
     """An `httpx.AsyncClient` whose every call is a sample of `vendor_request_duration_seconds`."""
 
-    def __init__(self, vendor: str, **options: Any) -> None:
+    def __init__(self, vendor: str, *, limits: httpx.Limits | None = None, **options: Any) -> None:
         """`vendor` is a label of the metric; `options` are httpx's own."""
-        super().__init__(**options)
+        transport = VendorTransport(limits) if limits else VendorTransport()
+        super().__init__(transport=transport, **options)
         self._vendor = vendor
 
     async def send(self, request: httpx.Request, **options: Any) -> httpx.Response:

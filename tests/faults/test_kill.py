@@ -8,7 +8,7 @@ from redis.asyncio import Redis
 
 from app.database.outbox import Channel, State
 from app.local.postgres import PostgresServer
-from app.mailbox.mailbox import DUE
+from app.mailbox.keys import DUE
 from tests.faults.dying import METHODS, NODES, STORED
 from tests.faults.test_takeover import quiet
 from tests.fixtures.stack import Stack, running_stack, until_true

@@ -10,7 +10,7 @@ from app.channels.whatsapp_inbound import address_of
 from app.database.conversations import ConversationView, Owner
 from app.database.outbox import State
 from app.local.postgres import PostgresServer
-from app.mailbox.mailbox import keys
+from app.mailbox.keys import keys
 from tests.fixtures.stack import NUMBER_ID, Phone, Stack, running_stack, until_true
 
 pytestmark = pytest.mark.xdist_group("takeover")

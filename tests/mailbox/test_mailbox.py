@@ -9,7 +9,8 @@ import pytest
 from redis.asyncio import Redis
 
 from app.mailbox.intake import Intake, Item
-from app.mailbox.mailbox import DUE, Lease, LeaseLost, Mailbox, keys
+from app.mailbox.keys import DUE, keys
+from app.mailbox.mailbox import Lease, LeaseLost, Mailbox
 from app.recruiting.events import CandidateSaid, RecruiterSaid, Sender
 from app.recruiting.messages import InboundMessage, Kind
 
@@ -132,6 +133,40 @@ async def test_a_lease_lives_as_long_as_its_holder_and_no_longer(
     await redis.delete(lock)
 
 
+async def test_a_holder_that_is_done_is_not_called_a_loser_by_its_own_heart(
+    intake: Intake, mailbox: Mailbox, address: str
+) -> None:
+    await intake.store([said(address, "a")])
+    lease = await take(mailbox, address)
+    async with mailbox.held(lease):
+        await mailbox.trim(lease, held=False)
+        await asyncio.sleep(0.5)  # longer than a lease: its heart would have found the lock gone
+    assert not lease.lost.is_set()
+
+
+async def test_a_lease_lost_in_the_last_step_hits_nothing_behind_it(
+    intake: Intake, mailbox: Mailbox, address: str, redis: Redis
+) -> None:
+    await intake.store([said(address, "a")])
+    lease = await take(mailbox, address)
+
+    async def lose_it() -> None:
+        async with mailbox.held(lease):
+            await redis.set(keys(address, "lock")[0], "somebody else")
+            while not lease.lost.is_set():  # the body never gives way to its own cancellation but ends with it
+                try:
+                    await asyncio.sleep(0.01)
+                except asyncio.CancelledError:
+                    break
+
+    await lose_it()
+    await asyncio.sleep(0)
+    task = asyncio.current_task()
+    assert task is not None
+    assert task.cancelling() == 0
+    await redis.delete(keys(address, "lock")[0])
+
+
 async def test_events_that_fail_every_try_are_parked_and_can_be_rearmed(
     intake: Intake, mailbox: Mailbox, redis: Redis, address: str
 ) -> None:
@@ -143,11 +178,11 @@ async def test_events_that_fail_every_try_are_parked_and_can_be_rearmed(
     assert (await mailbox.take(address)).parked == 2
     assert await redis.zscore(DUE, address) is None  # nothing waits: no alarm, no place in the sweep
     assert await redis.ttl(keys(address, "h")[0]) > 0
-    assert address in [letter for letter, _, _ in await mailbox.dead(100)]
+    assert address in [letter.address for letter in await mailbox.letters.listed(100)]
     await intake.store([said(address, "c")])
     assert ids(await take(mailbox, address)) == ["c"]
-    assert (await mailbox.rearm(address))[0] == 2
-    assert address not in [letter for letter, _, _ in await mailbox.dead(100)]
+    assert (await mailbox.letters.rearm(address))[0] == 2
+    assert address not in [letter.address for letter in await mailbox.letters.listed(100)]
 
 
 async def test_an_outage_never_parks_events(intake: Intake, mailbox: Mailbox, redis: Redis, address: str) -> None:

@@ -1,5 +1,5 @@
 -- Take the lease of a mailbox and read what lies in it (it stays there until trim).
--- KEYS: q h lock dead due, set of dead mailboxes.  ARGV: token, lease in ms, tries before parking, most events, address,
+-- KEYS: q h lock dead due, dead mailboxes, those not told yet.  ARGV: token, lease in ms, tries before parking, most events, address,
 --   TTL of parked events in s.
 -- Returns {'busy', ms left} | {'empty'} | {'parked', n} | {'ok', fence, tries, {events}}.
 if not redis.call('SET', KEYS[3], ARGV[1], 'NX', 'PX', ARGV[2]) then return {'busy', redis.call('PTTL', KEYS[3])} end
@@ -20,7 +20,9 @@ if tries > tonumber(ARGV[3]) then
   redis.call('HDEL', KEYS[2], 'tries')
   redis.call('DEL', KEYS[3])
   -- Listed in the same step: parked events that nobody can find would be lost.
-  redis.call('ZADD', KEYS[6], redis.call('TIME')[1], ARGV[5])
+  local now = redis.call('TIME')[1]
+  redis.call('ZADD', KEYS[6], now, ARGV[5])
+  redis.call('ZADD', KEYS[7], now, ARGV[5])
   if redis.call('LLEN', KEYS[1]) == 0 then
     redis.call('ZREM', KEYS[5], ARGV[5])
     redis.call('EXPIRE', KEYS[2], ARGV[6])
