@@ -8,9 +8,10 @@ from typing import Annotated
 
 import typer
 
+from app.cli_migration import REFUSALS, migration_refusal
 from app.cli_operations import add_operations
-from app.database.migrate import MigrationError
 from app.database.migrate import migrate as apply_migrations
+from app.ports import port_fault
 from app.settings import Settings, SettingsError, load_settings
 from app.telemetry.logs import setup_logging
 
@@ -31,6 +32,9 @@ def _settings() -> Settings:
 def serve() -> None:
     """Serve webhooks, health and the API; with WORKER_MODE=inline also run turns."""
     settings = _settings()
+    if fault := port_fault(settings.host, settings.port):
+        typer.echo(f"start.sh: {fault} (PORT, HOST)", err=True)
+        raise typer.Exit(1)
     if settings.web_concurrency > 1 or settings.strict:
         # Preloaded workers share most of their memory, one that dies is replaced, and a drain loses no request.
         # Gunicorn imports the service itself: nothing of it is imported here before.
@@ -136,8 +140,8 @@ def migrate() -> None:
         raise typer.Exit(1)
     try:
         applied = asyncio.run(apply_migrations(settings.database_url.get_secret_value(), MIGRATIONS))
-    except (MigrationError, OSError) as error:
-        print(f"migrate: {error}", file=sys.stderr)
+    except REFUSALS as error:
+        print(f"migrate: {migration_refusal(error)}", file=sys.stderr)
         raise typer.Exit(1) from None
     print(f"applied {len(applied)} migrations" if applied else "the database is up to date")
 

@@ -5,6 +5,7 @@ of the service: start.sh runs it before every start, and it takes one second ins
 """
 
 import asyncio
+import shlex
 import sys
 import time
 from collections.abc import AsyncIterator
@@ -18,13 +19,14 @@ from pydantic import SecretStr
 from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
+from redis.exceptions import RedisError
 
 from app.api.health_prober import Probe, ProbeResult, Status
 from app.api.health_probes import constant_probe, record_probe, redis_probe, vendor_probe
 from app.api.health_system import memory_limit
 from app.database.migrate import expected_version
 from app.database.record import open_record
-from app.operations.autoscale import Autoscaler, Limits
+from app.operations.autoscale import Autoscaler, LastChange, Limits
 from app.operations.preflight import Finding, Verdict, look
 from app.operations.railway_api import RailwayApi, RailwayError, Target
 from app.operations.webhooks_setup import (
@@ -139,6 +141,9 @@ def _remarks(settings: Settings) -> list[Probe]:
     remarks = {
         "ops_token": "" if settings.ops_token else "OPS_TOKEN is unset: /metrics and /health/detailed stay closed",
         "encryption": "" if settings.state_key else "STATE_ENCRYPTION_KEY is unset: checkpoints lie open in Redis",
+        "database_url": ""
+        if settings.database_url
+        else "DATABASE_URL is unset: `python -m app migrate` needs it, and stops a deployment without it",
         "sentry": "" if settings.sentry_dsn else "SENTRY_DSN is unset: errors are only logged",
         "chatwoot_inbox": ""
         if settings.chatwoot_inbox_id
@@ -199,7 +204,7 @@ def setup(
     _report(steps)
     if inbox is not None:
         _say(f"\nSet these variables:\nCHATWOOT_INBOX_ID={inbox.id}")
-        shown = inbox.secret if show_secrets or sys.stdout.isatty() else "(hidden: add --show-secrets)"
+        shown = shlex.quote(inbox.secret) if show_secrets or sys.stdout.isatty() else "(hidden: add --show-secrets)"
         _say(f"CHATWOOT_WEBHOOK_SECRET={shown}" if inbox.secret else _UNSHOWN)
 
 
@@ -284,13 +289,20 @@ def autoscale(
     ] = False,
     once: Annotated[bool, typer.Option("--once", help="Look once and end.")] = False,
 ) -> None:
-    """Keep the number of replicas between AUTOSCALE_MIN_REPLICAS and _MAX_, by CPU and memory. Dry run by default."""
+    """Keep the number of replicas between AUTOSCALE_MIN_REPLICAS and _MAX_, by CPU and memory. Dry run by default.
+
+    With REDIS_URL a restart keeps the cool-down.
+    """
     settings = _partial_settings("RAILWAY_TOKEN", "RAILWAY_ENVIRONMENT_ID", "AUTOSCALE_SERVICE_ID")
     setup_logging(level=settings.log_level)
     try:
         asyncio.run(_autoscale(settings, apply=apply, once=once))
     except RailwayError as error:
         typer.echo(f"autoscale: {error}", err=True)
+        raise typer.Exit(1) from None
+    except RedisError as error:
+        # By type: the text may quote the address.
+        typer.echo(f"autoscale: Redis at REDIS_URL does not answer ({type(error).__name__})", err=True)
         raise typer.Exit(1) from None
 
 
@@ -303,8 +315,16 @@ async def _autoscale(settings: Settings, *, apply: bool, once: bool) -> None:
     )
     target = Target(settings.railway_environment_id or "", settings.autoscale_service_id or "")
     headers = {"Project-Access-Token": _secret(settings.railway_token)}
-    async with httpx.AsyncClient(headers=headers, timeout=_PROBE_TIMEOUT) as client:
-        scaler = Autoscaler(RailwayApi(client, settings.railway_api_url, target), limits, apply=apply)
+    async with AsyncExitStack() as stack:
+        client = await stack.enter_async_context(httpx.AsyncClient(headers=headers, timeout=_PROBE_TIMEOUT))
+        redis = None
+        if settings.redis_url:
+            redis = Redis.from_url(_secret(settings.redis_url), socket_timeout=5, socket_connect_timeout=5)
+            stack.push_async_callback(redis.aclose)
+        elif apply:
+            log.warning("autoscale.forgetful", advice="REDIS_URL is unset: a restart forgets the cool-down")
+        api = RailwayApi(client, settings.railway_api_url, target)
+        scaler = Autoscaler(api, limits, LastChange(redis, target.service_id), apply=apply)
         if once:
             await scaler.step(time.time())
         else:

@@ -125,8 +125,13 @@ WorkerMode = Literal["inline", "off"]
 Effort = Literal["low", "medium", "high"]
 Dollars = Annotated[float, Field(gt=0, le=10_000)]
 
-# What templates and manuals put where a value belongs: `changeme`, `your-key`, `https://your-project.…`, `<key>`.
-_PLACEHOLDER: Final = re.compile(r"change[-_ ]?me|<[^<>]*>|(^|[/@:.])your[-_ ]", re.IGNORECASE)
+# What templates and manuals put where a value belongs: `changeme`, `your-key`, `sk-your-key`, `https://your-project.…`,
+# `<key>`, `[YOUR-PASSWORD]` (Supabase's connection strings), `xxx`, `...`.
+_PLACEHOLDER: Final = re.compile(
+    r"(?:change|replace)[-_ ]?me|<[^<>]*>|\[your[^\]]*\]|(?:^|[^a-z0-9])your[-_ ]|^your(?:key|token|secret)"
+    r"|^x{3,}$|^\.+$",
+    re.IGNORECASE,
+)
 
 
 def is_placeholder(text: str) -> bool:

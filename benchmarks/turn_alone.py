@@ -22,6 +22,7 @@ from app.channels.whatsapp_inbound import address_of
 from app.engine.settling import Pace, wait_seconds
 from app.local.postgres import PostgresServer
 from app.settings import load_settings
+from app.telemetry.logs import setup_logging
 from app.wiring import Desk
 from benchmarks.turns import floor
 from tests.fixtures.stack import NUMBER_ID, Phone, running_stack
@@ -47,6 +48,7 @@ async def work() -> None:
     await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
     settings = load_settings()
     pace = Pace(settings.settle_short_seconds, settings.settle_long_seconds, settings.settle_cap_seconds)
+    setup_logging(level="WARNING", human=False)
     async with Desk(settings, works=False).running() as desk:
         engine = desk.engine()
         await desk.startup.run()
@@ -59,8 +61,8 @@ async def work() -> None:
         while line := await reader.readline():
             addresses = line.decode().split()
             for address in addresses:
-                while (clock := await desk.mailbox.clock(address)) is None or wait_seconds(pace, clock) > 0:
-                    await asyncio.sleep(0.01)  # noqa: ASYNC110 nobody tells
+                while (clock := await desk.mailbox.clock(address)) is None or wait_seconds(pace, clock) > 0:  # noqa: ASYNC110
+                    await asyncio.sleep(0.01)
             cpu, began = time.process_time(), time.perf_counter()
             await asyncio.gather(*[handle(address) for address in addresses])
             seconds = time.perf_counter() - began

@@ -30,6 +30,7 @@ from app.recruiting.phrases import Company
 from tests.fixtures.twins import free_port
 
 WORDS = "Hello, I am looking for work as a driver."
+WAVES = 3
 
 
 @dataclass
@@ -94,28 +95,34 @@ async def until_answered(client: httpx.AsyncClient, number: str, count: int, sec
 
 
 async def many_at_once(at: House, candidates: int) -> None:
-    """Everybody writes in the same moment; nobody may be lost."""
+    """Everybody writes in the same moment, WAVES times; nobody may be lost, nothing out of order."""
     numbers = [f"3161{number:07d}" for number in range(candidates)]
     for number in numbers:
         await at.phone.post("/_twin/candidates", json={"id": number, "wa_id": number, "name": "Candidate"})
-    cpu, began = at.cpu(), time.perf_counter()
-    say = [at.phone.post(f"/_twin/candidates/{number}/say", json={"text": WORDS}) for number in numbers]
-    await asyncio.gather(*say)
-    for number in numbers:  # one after the other: the waiting must not become the load
-        await until_answered(at.phone, number, 1, 120)
-    seconds = time.perf_counter() - began
+    cpu, seconds, waits = at.cpu(), 0.0, []
+    for wave in range(1, WAVES + 1):
+        began = time.perf_counter()
+        words = {"text": f"{WORDS} {wave}."}
+        await asyncio.gather(*[at.phone.post(f"/_twin/candidates/{number}/say", json=words) for number in numbers])
+        for number in numbers:  # one after the other: the waiting must not become the load
+            await until_answered(at.phone, number, wave, 120)
+        seconds += time.perf_counter() - began
     spent = at.cpu() - cpu
-    waits = []
     for number in numbers:
         shown = await screen(at.phone, number)
-        asked = next(message["at"] for message in shown if message["from"] == "candidate")
-        waits.append(next(message["at"] for message in shown if message["from"] == "business") - asked)
+        if [message["from"] for message in shown] != ["candidate", "business"] * WAVES:
+            raise SystemExit("a conversation is out of order, or something was said twice")
+        if [message["text"] for message in shown[::2]] != [f"{WORDS} {wave}." for wave in range(1, WAVES + 1)]:
+            raise SystemExit("a conversation is out of order")
+        pairs = zip(shown[::2], shown[1::2], strict=True)
+        waits += [answer["at"] - asked["at"] for asked, answer in pairs]
     waits.sort()
-    print(f"{candidates} candidates at once: {candidates / seconds:.0f} turns/s, none lost")
+    turns = candidates * WAVES
+    print(f"{candidates} candidates at once, {WAVES} messages each: {turns / seconds:.0f} turns/s, none lost, in order")
     print(
         f"  reply after p50 {statistics.median(waits):.2f} s, p99 {waits[int(len(waits) * 0.99)]:.2f} s (settle 1.2 s)"
     )
-    print(f"  CPU of the service {spent / candidates * 1000:.1f} ms a candidate, webhooks and mirror included")
+    print(f"  CPU of the service {spent / turns * 1000:.1f} ms a message, webhooks and mirror included")
     print(f"  RSS {at.service.memory_info().rss / 2**20:.0f} MB")
 
 

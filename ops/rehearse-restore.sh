@@ -3,8 +3,9 @@
 #
 #   RESTORE_DATABASE_URL=… ops/rehearse-restore.sh DIRECTORY
 #
-# RESTORE_DATABASE_URL is an empty scratch database. Redis is restored into a server of its own on a socket; REDIS_SERVER
-# is how to start one with JSON and Search (default: redis-server; elsewhere add --loadmodule …).
+# RESTORE_DATABASE_URL is an empty scratch database, which ops/restore-record.sh fills as it would for real. Redis is
+# restored into a server of its own on a socket; REDIS_SERVER is how to start one with JSON and Search (default:
+# redis-server; elsewhere add --loadmodule …).
 set -euo pipefail
 
 fail() {
@@ -14,29 +15,11 @@ fail() {
 
 [[ $# == 1 ]] || fail "usage: RESTORE_DATABASE_URL=… $0 DIRECTORY"
 : "${RESTORE_DATABASE_URL:?rehearsal: RESTORE_DATABASE_URL is not set}"
-[[ ${RESTORE_DATABASE_URL} != "${DATABASE_URL:-}" ]] || fail "RESTORE_DATABASE_URL is the database in use"
-for program in pg_restore psql redis-cli sha256sum; do
-  command -v "$program" >/dev/null || fail "$program is not installed"
-done
+command -v redis-cli >/dev/null || fail "redis-cli is not installed"
 read -r -a redis_server <<<"${REDIS_SERVER:-redis-server}"
 directory=$(cd "$1" && pwd)
-query() { psql --dbname="$RESTORE_DATABASE_URL" --no-psqlrc --tuples-only --no-align --field-separator=' ' "$@"; }
 
-echo "files: checking sums"
-(cd "$directory" && sha256sum --check --quiet SHA256SUMS) || fail "a file of the backup is damaged"
-
-[[ $(query --command="select count(*) from pg_class where relnamespace = 'public'::regnamespace and relkind = 'r'") == 0 ]] ||
-  fail "the database at RESTORE_DATABASE_URL is not empty"
-echo "record: restoring"
-# The roles of Supabase exist in every project; in a bare Postgres they have to be made before.
-query --quiet --command="drop schema public cascade"
-pg_restore --dbname="$RESTORE_DATABASE_URL" --no-owner --exit-on-error --single-transaction "$directory/record.dump"
-
-echo "record: comparing rows"
-while read -r table expected; do
-  found=$(query --command="select count(*) from public.\"$table\"")
-  [[ $found == "$expected" ]] || fail "table $table has $found rows, the backup had $expected"
-done <"$directory/rows.txt"
+"$(dirname "$0")/restore-record.sh" "$directory"
 
 echo "redis: restoring"
 scratch=$(mktemp -d)

@@ -164,11 +164,13 @@ def _note(channel: str, stored: Stored, *, ignored: int, malformed: int) -> None
         WEBHOOK_EVENTS(channel, "quarantined").inc(malformed)
 
 
+_TOO_LARGE = Answer(413, "too_large", "body-too-large", f"bodies may have up to {MAX_BODY} bytes")
+
+
 async def _read(scope: Scope, receive: Receive) -> bytes:
-    too_large = Refused(Answer(413, "too_large", "body-too-large", f"bodies may have up to {MAX_BODY} bytes"))
     for name, value in scope["headers"]:
         if name == b"content-length" and (not value.isdigit() or int(value) > MAX_BODY):
-            raise too_large
+            raise Refused(_TOO_LARGE)
     chunks, size = [], 0
     try:
         async with asyncio.timeout(BODY_SECONDS):
@@ -179,7 +181,7 @@ async def _read(scope: Scope, receive: Receive) -> bytes:
                 chunks.append(message.get("body", b""))
                 size += len(chunks[-1])
                 if size > MAX_BODY:
-                    raise too_large
+                    raise Refused(_TOO_LARGE)
                 if not message.get("more_body"):
                     return chunks[0] if len(chunks) == 1 else b"".join(chunks)
     except TimeoutError:

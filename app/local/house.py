@@ -10,12 +10,13 @@ import shutil
 import signal
 import sys
 import time
-from collections.abc import Mapping
-from contextlib import AsyncExitStack
+from collections.abc import Iterator, Mapping
+from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, TextIO
 
+import asyncpg
 import psutil
 
 from app.database.migrate import MigrationError, migrate
@@ -31,7 +32,10 @@ from app.local.redis import RedisServer
 from app.local.whatsapp_twin import WhatsAppTwinConfig, create_whatsapp_twin
 
 MIGRATIONS: Final = Path(__file__).parents[2] / "supabase" / "migrations"
-_KEPT: Final = ("redis", "postgres", "postgres.log", "whatsapp.json", "chatwoot.json", "secrets.json", "service.log")
+_KEPT: Final = (
+    *("redis", "postgres", "postgres.log", "whatsapp.json", "whatsapp.files", "chatwoot.json", "chatwoot.files"),
+    *("secrets.json", "service.log"),
+)
 _NEEDS: Final = {
     "SUPABASE_URL": ("SUPABASE_KEY",),
     "DIALOG360_BASE_URL": ("DIALOG360_API_KEY",),
@@ -101,12 +105,13 @@ async def _live(data_dir: Path, port: int, given: Mapping[str, str], fresh: bool
     _require_whole_parts(given)
     if fresh:
         _clear(data_dir)
-    house = _House(data_dir, port, given, keep_secrets(data_dir))
     async with AsyncExitStack() as stack:
-        await _open_redis(house, stack)
-        await _open_record(house, stack)
-        await _open_twins(house, stack)
-        await _open_embeddings(house, stack)
+        with _data_to_blame(data_dir):
+            house = _House(data_dir, port, given, keep_secrets(data_dir))
+            await _open_redis(house, stack)
+            await _open_record(house, stack)
+            await _open_twins(house, stack)
+            await _open_embeddings(house, stack)
         log = data_dir / "service.log"
         service = await stack.enter_async_context(running_service(_for_service(house), house.service_url, log))
         write_state(data_dir, _state_of(house))
@@ -118,6 +123,18 @@ async def _live(data_dir: Path, port: int, given: Mapping[str, str], fresh: bool
                     raise LocalServerError(f"the local {name} stopped by itself; its log is in {data_dir}")
             await asyncio.sleep(_LOOK_SECONDS)
         raise LocalServerError(how_it_ended(service, log))
+
+
+@contextmanager
+def _data_to_blame(data_dir: Path) -> Iterator[None]:
+    """What goes wrong while the data are opened, in one line. Raises LocalServerError."""
+    try:
+        yield
+    except (OSError, asyncpg.PostgresError) as error:
+        raise LocalServerError(
+            f"the data in {data_dir} cannot be used ({type(error).__name__}: {str(error).splitlines()[0][:200]}); "
+            "start empty with `./start.sh local --fresh`, or move the folder away"
+        ) from error
 
 
 def _require_whole_parts(given: Mapping[str, str]) -> None:

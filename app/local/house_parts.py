@@ -8,6 +8,7 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from app.local.errors import LocalServerError
+from app.ports import port_fault
 
 
 @contextlib.asynccontextmanager
@@ -40,16 +41,5 @@ async def served(app: ASGIApp, name: str) -> AsyncIterator[str]:
 
 def require_free_port(port: int) -> None:
     """Raises LocalServerError when another program listens on the loopback port."""
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except PermissionError:
-            raise LocalServerError(
-                f"port {port} is reserved for root; choose a higher one: PORT=8001 ./start.sh local"
-            ) from None
-        except OSError:
-            other = 8001 if port == 8000 else 8000
-            raise LocalServerError(
-                f"port {port} is in use by another program; stop it, or choose another: PORT={other} ./start.sh local"
-            ) from None
+    if fault := port_fault("127.0.0.1", port):
+        raise LocalServerError(f"{fault}: PORT={8001 if port == 8000 else 8000} ./start.sh local")

@@ -16,6 +16,7 @@ from app.local.children import start_child, stop_child
 from app.local.errors import LocalServerError
 
 _READY_SECONDS: Final = 90
+_PATIENCE_SECONDS: Final = 5
 _STOP_SECONDS: Final = 30
 _LAST_LINES: Final = 20
 
@@ -39,18 +40,36 @@ async def running_service(variables: Mapping[str, str], url: str, log: Path) -> 
 
 async def _until_ready(service: Process, url: str, log: Path) -> None:
     deadline = time.monotonic() + _READY_SECONDS
-    answer = "nothing"
+    answer, told = "it does not answer", ""
+    patience = time.monotonic() + _PATIENCE_SECONDS
     async with httpx.AsyncClient(base_url=url, timeout=5, trust_env=False) as client:
         while service.returncode is None and time.monotonic() < deadline:
             with contextlib.suppress(httpx.TransportError):
                 response = await client.get("/health/readiness")
                 if response.is_success:
                     return
-                answer = f"{response.status_code} {response.text[:500]}"
+                answer = _what_is_missing(response)
+            if answer != told and time.monotonic() > patience:
+                told = answer
+                sys.stderr.write(f"still waiting: {answer}\n")
             await asyncio.sleep(0.05)
     if service.returncode is not None:
         raise LocalServerError(f"{how_it_ended(service, log)}")
-    raise LocalServerError(f"the service is not ready after {_READY_SECONDS} s; it says: {answer}; its log is {log}")
+    raise LocalServerError(f"the service is not ready after {_READY_SECONDS} s: {answer}; its log is {log}")
+
+
+def _what_is_missing(response: httpx.Response) -> str:
+    """The parts that fail, each with the service's own advice."""
+    with contextlib.suppress(ValueError, TypeError, AttributeError, KeyError, IndexError):
+        checks = response.json()["checks"]
+        failing = [
+            f"{name}: {each.get('output') or each['status']}"
+            for name, each in checks.items()
+            if each["status"] == "fail"
+        ]
+        if failing:
+            return "; ".join(failing)
+    return f"HTTP {response.status_code} from /health/readiness"
 
 
 def how_it_ended(service: Process, log: Path) -> str:

@@ -183,6 +183,8 @@ def _why_it_stopped(home: Path) -> Exception:
     if "Address already in use" in text:
         return _PortTakenError()
     last = next((line for line in reversed(text.splitlines()) if line.strip()), "no output")
+    if "AOF manifest" in text:
+        return _damaged(home)
     if "append only file" in text.lower() and ("Bad file format" in text or "Unexpected end of file" in text):
         return _damaged(home)
     if "Fatal error loading the DB" in text or "RDB" in last or "appendonly" in last:

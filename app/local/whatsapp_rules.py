@@ -84,7 +84,7 @@ def check_message(body: Json) -> Draft:
     if body.get("recipient_type", "individual") != "individual":
         raise GraphError(100, "Param recipient_type must be one of {INDIVIDUAL}")
     to, by_user_id = recipient(body)
-    kind = body.get("type", "text")
+    kind = str(body.get("type", "text"))
     if kind not in _CHECKS:
         allowed = ", ".join(sorted({*TYPES, "text", "video"})).upper()
         raise GraphError(100, f"Param type must be one of {{{allowed}}} - got {str(kind)[:40]!r}.")
@@ -172,7 +172,7 @@ def _template(draft: Draft, content: Json) -> None:
 
 
 def _interactive(draft: Draft, content: Json) -> None:
-    kind = content.get("type")
+    kind = str(content.get("type"))
     if kind not in _INTERACTIVE:
         raise GraphError(131009, f"Param interactive['type'] must be one of {{{', '.join(_INTERACTIVE)}}}")
     body_limit, check = _INTERACTIVE[kind]
@@ -186,7 +186,7 @@ def _interactive(draft: Draft, content: Json) -> None:
 
 
 def _header(draft: Draft, header: Json, kind: str) -> None:
-    shape = header.get("type")
+    shape = str(header.get("type"))
     if shape == "text":
         draft.header = text_of(header, "text", limit=60, path="interactive.header")
     elif shape in {"image", "video", "document"} and kind != "list":

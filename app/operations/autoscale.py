@@ -10,6 +10,9 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
 from app.operations.railway_api import Load, RailwayApi, RailwayError
 from app.telemetry.logs import get_logger
 
@@ -22,6 +25,8 @@ QUIET_SECONDS = 600.0
 # A new replica needs a minute to take load; a removed one shows in the figures after two.
 UP_COOLDOWN_SECONDS = 120.0
 DOWN_COOLDOWN_SECONDS = 300.0
+# Readings that are asked for, and how long a change is remembered: those from before it count for nothing.
+LOOKBACK_SECONDS = QUIET_SECONDS + 120.0
 # Shares of the threshold.
 QUIET_CPU = 0.75
 QUIET_MEMORY = 0.9
@@ -87,24 +92,54 @@ def _quiet(load: Load, replicas: int, limits: Limits) -> bool:
     return projected < QUIET_CPU and load.memory / limits.memory < QUIET_MEMORY
 
 
+class LastChange:
+    """When the number of a service's replicas was last changed.
+
+    Kept in Redis, so that a process started anew, by a deployment or once a minute, keeps the cool-down; without Redis
+    only as long as this object lives.
+    """
+
+    def __init__(self, redis: Redis | None, service_id: str) -> None:
+        self._redis = redis
+        self._key = f"autoscale:{service_id}:changed_at"
+        self._here = 0.0
+
+    async def read(self) -> float:
+        """Unix seconds, 0.0 when it is too long ago to matter. Raises RedisError."""
+        found = await self._redis.get(self._key) if self._redis is not None else None
+        try:
+            return max(self._here, float(found or 0.0))
+        except ValueError:  # not ours; the next change writes over it
+            return self._here
+
+    async def write(self, now: float) -> None:
+        """Raises RedisError."""
+        if self._redis is not None:
+            await self._redis.set(self._key, repr(now), ex=int(LOOKBACK_SECONDS))
+        self._here = now
+
+
 class Autoscaler:
     """Asks once per interval; changes something only with `apply`."""
 
-    def __init__(self, api: RailwayApi, limits: Limits, *, apply: bool) -> None:
+    def __init__(self, api: RailwayApi, limits: Limits, last_change: LastChange, *, apply: bool) -> None:
         self._api = api
         self._limits = limits
+        self._last_change = last_change
         self._apply = apply
-        self._changed_at = 0.0
 
     async def step(self, now: float) -> Decision:
-        """One look and at most one change. Raises RailwayError."""
+        """One look and at most one change. Raises RailwayError, and RedisError: without the cool-down's beginning
+        nothing may change."""
+        changed_at = await self._last_change.read()
         replicas = await self._api.replicas()
-        loads = await self._api.loads(now - QUIET_SECONDS - 120)
-        decision = decide(loads, replicas, self._limits, now=now, changed_at=self._changed_at)
+        loads = await self._api.loads(now - LOOKBACK_SECONDS)
+        decision = decide(loads, replicas, self._limits, now=now, changed_at=changed_at)
         latest = loads[-1] if loads else None
         if decision.replicas != replicas and self._apply:
+            # First, because a change whose answer is lost may have happened all the same.
+            await self._last_change.write(now)
             await self._api.scale(decision.replicas)
-            self._changed_at = now
         log.info(
             "autoscale.decided",
             previous=str(replicas),
@@ -117,10 +152,10 @@ class Autoscaler:
         return decision
 
     async def run(self, interval_seconds: float) -> None:
-        """Until cancelled; a cycle in which Railway does not answer is skipped."""
+        """Until cancelled; a cycle in which Railway or Redis does not answer is skipped."""
         while True:
             try:
                 await self.step(time.time())
-            except RailwayError as error:
+            except (RailwayError, RedisError) as error:
                 log.warning("autoscale.skipped", exc_info=error)
             await asyncio.sleep(interval_seconds)

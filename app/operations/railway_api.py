@@ -3,6 +3,7 @@
 Shapes from the schema and the queries shipped with Railway's own command line (railwayapp/cli, August 2026).
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -66,23 +67,26 @@ class RailwayApi:
 
     async def replicas(self) -> int:
         """The configured number. Raises RailwayError for a service that is spread over regions."""
-        data = await self._ask(_REPLICAS, {})
-        number = (data.get("serviceInstance") or {}).get("numReplicas")
+        instance = (await self._ask(_REPLICAS, {})).get("serviceInstance")
+        number = instance.get("numReplicas") if isinstance(instance, dict) else None
         if not isinstance(number, int):
             raise RailwayError("the service has no single replica count (several regions?): use `railway scale`")
         return number
 
     async def scale(self, replicas: int) -> None:
-        """Set the number; Railway starts or stops replicas from the existing image."""
+        """Set the number; Railway starts or stops replicas from the existing image. Raises RailwayError."""
         await self._ask(_SCALE, {"numReplicas": replicas})
 
     async def loads(self, since: float) -> list[Load]:
-        """One entry per minute since `since` (Unix seconds) for which every figure exists, oldest first."""
+        """One entry per minute since `since` (Unix seconds) for which every figure exists, oldest first.
+
+        Raises RailwayError.
+        """
         start = datetime.fromtimestamp(since, UTC).isoformat().replace("+00:00", "Z")
         data = await self._ask(_METRICS, {"startDate": start, "sampleRateSeconds": _SAMPLE_SECONDS})
         try:
             return _loads(data["metrics"])
-        except (KeyError, TypeError, AttributeError) as error:
+        except (KeyError, TypeError, AttributeError, ValueError, OverflowError) as error:
             raise RailwayError("Railway's metrics have an unknown shape") from error
 
     async def _ask(self, query: str, variables: Mapping[str, object]) -> dict[str, Any]:
@@ -94,10 +98,25 @@ class RailwayApi:
             raise RailwayError("Railway refuses the token: RAILWAY_TOKEN must be a project token of this environment")
         if not answer.is_success:
             raise RailwayError(f"Railway's API answers {answer.status_code}")
+        return _data(answer)
+
+
+def _data(answer: httpx.Response) -> dict[str, Any]:
+    """What the answer holds. Raises RailwayError, also for a page that something in between sends with status 200."""
+    try:
         body = answer.json()
-        if body.get("errors"):
-            raise RailwayError(f"Railway refuses the request: {str(body['errors'][0].get('message', ''))[:200]}")
-        return dict(body.get("data") or {})
+    except ValueError as error:
+        raise RailwayError("Railway's API answers something else than JSON") from error
+    if not isinstance(body, dict):
+        raise RailwayError("Railway's API answers in an unknown shape")
+    if errors := body.get("errors"):
+        first = errors[0] if isinstance(errors, list) else errors
+        said = first.get("message", "") if isinstance(first, dict) else first
+        raise RailwayError(f"Railway refuses the request: {str(said)[:200]}")
+    data = body.get("data") or {}
+    if not isinstance(data, dict):
+        raise RailwayError("Railway's API answers in an unknown shape")
+    return data
 
 
 def _loads(series: list[dict[str, Any]]) -> list[Load]:
@@ -107,7 +126,7 @@ def _loads(series: list[dict[str, Any]]) -> list[Load]:
         replica = (line.get("tags") or {}).get("deploymentInstanceId") or "service"
         for point in line["values"]:
             minute = int(point["ts"]) // _SAMPLE_SECONDS
-            figures.setdefault((replica, minute), {})[line["measurement"]] = float(point["value"])
+            figures.setdefault((replica, minute), {})[line["measurement"]] = _finite(point["value"])
     minutes: dict[int, list[tuple[float, float]]] = {}
     for (_, minute), found in figures.items():
         cpu = _share(found, "CPU_USAGE", "CPU_LIMIT")
@@ -122,6 +141,14 @@ def _loads(series: list[dict[str, Any]]) -> list[Load]:
         )
         for minute, shares in sorted(minutes.items())
     ]
+
+
+def _finite(value: float | str) -> float:
+    """JSON of some writers knows NaN and Infinity, which no threshold can be compared with."""
+    number = float(value)
+    if not math.isfinite(number):
+        raise ValueError("not a finite number")
+    return number
 
 
 def _share(found: Mapping[str, float], used: str, limit: str) -> float | None:

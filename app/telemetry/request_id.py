@@ -1,9 +1,9 @@
 """The outermost ASGI layer of ordinary requests: request id, access line, rate, errors and duration."""
 
-import os
 import re
 import time
 from collections.abc import Awaitable, Callable, MutableMapping
+from random import getrandbits
 from typing import Any, Final, TypeAlias
 
 from app.draining import DRAINING
@@ -112,4 +112,5 @@ def _ids(headers: list[tuple[bytes, bytes]]) -> tuple[str, str]:
             request_id = value.decode()
         elif name == b"x-railway-request-id" and _PLATFORM.match(value):
             platform_id = value.decode()
-    return request_id or os.urandom(12).hex(), platform_id
+    # Unique is enough, secret it need not be; `random` is seeded anew in each forked worker.
+    return request_id or f"{getrandbits(96):024x}", platform_id

@@ -1,6 +1,9 @@
 """The number of replicas follows the load: fast up, slow down, never without fresh figures, never out of bounds."""
 
+import asyncio
+import contextlib
 import re
+import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -10,22 +13,26 @@ import httpx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from redis.asyncio import Redis
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import JSONResponse
+from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from app.operations.autoscale import (
     DOWN_COOLDOWN_SECONDS,
     FRESH_SECONDS,
+    LOOKBACK_SECONDS,
     QUIET_SECONDS,
     UP_COOLDOWN_SECONDS,
     Autoscaler,
+    LastChange,
     Limits,
     decide,
 )
 from app.operations.railway_api import Load, RailwayApi, RailwayError, Target
 from tests.deploy.test_preflight import run
+from tests.fixtures.stack import until_true
 from tests.fixtures.telemetry import LogLines, serve
 
 NOW = 1_795_000_020.0
@@ -107,10 +114,17 @@ class Railway:
 
     replicas: int | None = 1
     cpu: float = 0.2
+    now: float = NOW
     fails: int = 0
+    pages: list[str] = field(default_factory=list)  # said with status 200 before anything else
     asked: list[dict[str, Any]] = field(default_factory=list)
 
-    async def answer(self, request: Request) -> JSONResponse:
+    async def answer(self, request: Request) -> Response:
+        if self.pages:
+            return Response(self.pages.pop(0), media_type="text/html")
+        return await self._answer(request)
+
+    async def _answer(self, request: Request) -> JSONResponse:
         if request.headers.get("project-access-token") != TOKEN or "authorization" in request.headers:
             return JSONResponse({"errors": [{"message": "Not Authorized"}]}, status_code=401)
         if self.fails:
@@ -130,7 +144,7 @@ class Railway:
         return JSONResponse({"data": {"serviceInstance": {"numReplicas": self.replicas}}})
 
     def _metrics(self) -> list[dict[str, Any]]:
-        stamps = [int(load.at) for load in steady(0)]
+        stamps = [int(load.at) for load in steady(0, until=self.now - 60)]
         figures = {"CPU_USAGE": self.cpu * 2, "CPU_LIMIT": 2.0, "MEMORY_USAGE_GB": 0.2, "MEMORY_LIMIT_GB": 0.5}
         return [
             {
@@ -143,6 +157,28 @@ class Railway:
         ]
 
 
+def environ_of(url: str) -> dict[str, str]:
+    """What the autoscale service has on Railway."""
+    return {
+        "RAILWAY_TOKEN": TOKEN,
+        "RAILWAY_API_URL": url,
+        "RAILWAY_ENVIRONMENT_ID": TARGET.environment_id,
+        "AUTOSCALE_SERVICE_ID": TARGET.service_id,
+    }
+
+
+def scaler_of(client: httpx.AsyncClient, url: str, *, redis: Redis | None = None, apply: bool = True) -> Autoscaler:
+    """A loop as a process makes it when it starts."""
+    return Autoscaler(RailwayApi(client, url, TARGET), LIMITS, LastChange(redis, TARGET.service_id), apply=apply)
+
+
+@pytest.fixture
+async def kept(redis: Redis) -> AsyncIterator[Redis]:
+    """A Redis that knows of no change."""
+    yield redis
+    await redis.delete("autoscale:svc-1:changed_at")
+
+
 @pytest.fixture
 async def railway() -> AsyncIterator[tuple[Railway, str]]:
     twin = Railway()
@@ -153,24 +189,117 @@ async def railway() -> AsyncIterator[tuple[Railway, str]]:
 async def test_it_scales_up_and_down_through_the_api(railway: tuple[Railway, str], log_lines: LogLines) -> None:
     twin, url = railway
     async with httpx.AsyncClient(headers={"Project-Access-Token": TOKEN}) as client:
-        scaler = Autoscaler(RailwayApi(client, url, TARGET), LIMITS, apply=True)
+        scaler = scaler_of(client, url)
         twin.cpu = 0.95
         await scaler.step(NOW)
         assert twin.replicas == 2
-        twin.cpu, scaler._changed_at = 0.05, NOW - 2 * QUIET_SECONDS
-        await scaler.step(NOW)
+        twin.cpu, twin.now = 0.05, NOW + 2 * QUIET_SECONDS
+        await scaler.step(twin.now)
         assert twin.replicas == 1
     decided = log_lines.named("autoscale.decided")
     assert [event["reason"] for event in decided] == ["busy", "quiet"]
 
 
-async def test_a_dry_run_changes_nothing(railway: tuple[Railway, str], log_lines: LogLines) -> None:
+async def test_a_dry_run_changes_nothing(railway: tuple[Railway, str], kept: Redis) -> None:
     twin, url = railway
     twin.cpu = 0.95
     async with httpx.AsyncClient(headers={"Project-Access-Token": TOKEN}) as client:
-        decision = await Autoscaler(RailwayApi(client, url, TARGET), LIMITS, apply=False).step(NOW)
+        decision = await scaler_of(client, url, redis=kept, apply=False).step(NOW)
     assert (decision.replicas, twin.replicas) == (2, 1)
     assert not any("Update" in body["query"] for body in twin.asked)
+    assert await kept.exists("autoscale:svc-1:changed_at") == 0
+
+
+async def test_a_loop_that_is_started_again_keeps_the_cool_down(railway: tuple[Railway, str], kept: Redis) -> None:
+    twin, url = railway
+    twin.cpu = 0.95
+    async with httpx.AsyncClient(headers={"Project-Access-Token": TOKEN}) as client:
+        await scaler_of(client, url, redis=kept).step(NOW)
+        assert twin.replicas == 2
+        for later in (30, 60, 90):
+            twin.now = NOW + later
+            decision = await scaler_of(client, url, redis=kept).step(twin.now)
+            assert (decision.replicas, twin.replicas) == (2, 2), later
+        assert 0 < await kept.ttl("autoscale:svc-1:changed_at") <= LOOKBACK_SECONDS
+        twin.now = NOW + UP_COOLDOWN_SECONDS + 120
+        await scaler_of(client, url, redis=kept).step(twin.now)
+        assert twin.replicas == 3
+
+
+async def test_a_change_whose_answer_is_lost_starts_the_cool_down(railway: tuple[Railway, str], kept: Redis) -> None:
+    twin, url = railway
+    twin.cpu = 0.95
+    async with httpx.AsyncClient(headers={"Project-Access-Token": TOKEN}) as client:
+
+        async def lose_the_change(request: httpx.Request) -> None:
+            if b"serviceInstanceUpdate" in request.content:
+                twin.pages = ["<html>gateway</html>"]
+
+        client.event_hooks["request"] = [lose_the_change]
+        with pytest.raises(RailwayError):
+            await scaler_of(client, url, redis=kept).step(NOW)
+        client.event_hooks["request"] = []
+        assert (await scaler_of(client, url, redis=kept).step(NOW + 1)).replicas == 1
+
+
+PAGES = (
+    "<html>Just a moment…</html>", "", "null", "[]", '"text"', '{"data": []}', '{"errors": "no"}', '{"errors": [null]}',
+    '{"data": {"serviceInstance": []}}', '{"data": {"serviceInstance": {"numReplicas": "1"}}}',
+)  # fmt: skip
+FIGURES = (
+    '{"data": {}}',
+    '{"data": {"metrics": null}}',
+    '{"data": {"metrics": [{"measurement": "CPU_USAGE", "values": [{"ts": "x", "value": 1}]}]}}',
+    '{"data": {"metrics": [{"measurement": "CPU_USAGE", "values": [{"ts": 60, "value": NaN}]}]}}',
+    '{"data": {"metrics": [{"measurement": "CPU_USAGE", "values": [{"ts": Infinity, "value": 1}]}]}}',
+)
+
+
+@pytest.mark.parametrize("page", PAGES + FIGURES)
+async def test_an_answer_that_makes_no_sense_is_an_error_of_railway(railway: tuple[Railway, str], page: str) -> None:
+    twin, url = railway
+    twin.pages = [page]
+    async with httpx.AsyncClient(headers={"Project-Access-Token": TOKEN}) as client:
+        api = RailwayApi(client, url, TARGET)
+        with pytest.raises(RailwayError):
+            await (api.loads(NOW) if page in FIGURES else api.replicas())
+
+
+async def test_the_loop_outlives_answers_that_make_no_sense(railway: tuple[Railway, str], log_lines: LogLines) -> None:
+    twin, url = railway
+    twin.replicas, twin.pages = 5, list(PAGES)
+    async with httpx.AsyncClient(headers={"Project-Access-Token": TOKEN}) as client:
+        running = asyncio.create_task(scaler_of(client, url).run(0.01))
+
+        async def brought_back() -> bool:
+            return running.done() or twin.replicas == 3
+
+        await until_true(brought_back, what="the number within bounds")
+        assert not running.done(), running.exception()
+        running.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await running
+    assert len(log_lines.named("autoscale.skipped")) == len(PAGES)
+
+
+async def test_without_its_redis_the_loop_changes_nothing_and_lives(railway: tuple[Railway, str]) -> None:
+    twin, url = railway
+    twin.replicas, twin.cpu, twin.now = 1, 0.95, time.time()
+    code, said = await run({**environ_of(url), "REDIS_URL": "redis://127.0.0.1:9"}, "autoscale", "--once", "--apply")
+    assert (code, twin.replicas) == (1, 1)
+    assert "autoscale: Redis at REDIS_URL does not answer" in said
+    assert "Traceback" not in said
+
+
+async def test_the_command_started_once_a_minute_keeps_the_cool_down(
+    railway: tuple[Railway, str], kept: Redis, redis_url: str
+) -> None:
+    twin, url = railway
+    twin.cpu, twin.now = 0.95, time.time()
+    for _ in range(2):
+        code, said = await run({**environ_of(url), "REDIS_URL": redis_url}, "autoscale", "--once", "--apply")
+        assert (code, twin.replicas) == (0, 2), said
+    assert await kept.exists("autoscale:svc-1:changed_at") == 1
 
 
 async def test_refusals_are_said_in_words(railway: tuple[Railway, str]) -> None:
@@ -192,12 +321,7 @@ async def test_refusals_are_said_in_words(railway: tuple[Railway, str]) -> None:
 async def test_the_command_looks_once_and_is_dry_by_default(railway: tuple[Railway, str]) -> None:
     twin, url = railway
     twin.replicas = 5
-    environ = {
-        "RAILWAY_TOKEN": TOKEN,
-        "RAILWAY_API_URL": url,
-        "RAILWAY_ENVIRONMENT_ID": "env-1",
-        "AUTOSCALE_SERVICE_ID": "svc-1",
-    }
+    environ = environ_of(url)
     code, said = await run(environ, "autoscale", "--once")
     assert (code, twin.replicas) == (0, 5), said
     assert '"reason":"outside_bounds"' in said

@@ -42,15 +42,32 @@ RAILWAY: dict[str, tuple[set[str], set[str]]] = {
 # Commands that the text names without arguments.
 MENTIONED = {*RAILWAY, "config", "config migrate", "scale", "tcp-proxy", "variables get", "variable"}
 TOOLS = ("railway", "npm", "curl", "pg_dump", "psql", "redis-cli")
+# Values that a shell would take apart, as people have them.
+AWKWARD = {
+    "COMPANY_NAME": "Müller & Söhne $1 GmbH",
+    "SUPABASE_KEY": 'it\'s "a" `key` \\ $HOME #7;',
+    "DATABASE_URL": "postgresql://postgres.ref:p%40ss$word@pooler.test:5432/postgres?sslmode=require&connect_timeout=9",
+    "ALTERNATIVE_CONTACT": "+31 20 123 45 67 (9 - 17 h)  * ",
+    "SUPABASE_URL": "https://filled-in.supabase.co",
+}
+# Beside what it was asked, each program tells which of those values it found in its environment.
 RECORDER = """#!/bin/sh
 python3 -c 'import json, os, sys
 entry = [os.path.basename(sys.argv[1]), *sys.argv[2:]]
-open(os.environ["RECORD"], "a").write(json.dumps(entry) + chr(10))' "$0" "$@"
+open(os.environ["RECORD"], "a").write(json.dumps(entry) + chr(10))
+if entry[1:3] == ["-m", "app"]:
+    open(os.environ["RECORD"] + ".environ", "a").write(json.dumps(dict(os.environ)) + chr(10))' "$0" "$@"
 """
 
 
 def blocks(document: str) -> list[str]:
     return re.findall(r"^```bash\n(.*?)^```$", (ROOT / document).read_text(), re.MULTILINE | re.DOTALL)
+
+
+def filled_in(name: str, value: str) -> str:
+    """The line of `production.env` that an operator writes who does what the template says."""
+    plain = re.fullmatch(r"[A-Za-z0-9._/:@%+=-]+", value)
+    return f"{name}={value}" if plain else f"{name}='" + value.replace("'", "'\\''") + "'"
 
 
 @pytest.fixture
@@ -63,12 +80,15 @@ def clone(tmp_path: Path) -> Path:
         path.write_text(RECORDER)
         path.chmod(path.stat().st_mode | stat.S_IXUSR)
     (tmp_path / "ops").mkdir()
-    for script in ("backup.sh", "rehearse-restore.sh"):
+    for script in ("backup.sh", "rehearse-restore.sh", "restore-record.sh"):
         (tmp_path / "ops" / script).write_text(RECORDER)
         (tmp_path / "ops" / script).chmod(0o755)
     template = (ROOT / ".railway-env.template").read_text()
-    filled = re.sub(r"^(CHATWOOT_API_TOKEN|SUPABASE_URL)=$", r"\1=it's a \\$value", template, flags=re.MULTILINE)
-    (tmp_path / ".railway-env.template").write_text(filled.replace("it's a \\$value", "filled-in"))
+    for name, value in AWKWARD.items():
+        before, line, after = re.split(f"^(#?{name}=.*)$", template, flags=re.MULTILINE)
+        assert line, name
+        template = before + filled_in(name, value) + after
+    (tmp_path / ".railway-env.template").write_text(template)
     return tmp_path
 
 
@@ -142,17 +162,33 @@ def test_every_command_block_runs_and_asks_for_what_exists(document: str, clone:
             assert re.fullmatch(r"@railway/cli@5\.\d+\.\d+", words[-1])
 
 
-def test_the_variables_are_handed_over_whole_and_none_that_is_empty(clone: Path) -> None:
-    sets = [
-        words
-        for tool, *words in run("RAILWAY-QUICKSTART.md", clone)
-        if tool == "railway" and words[:2] == ["variable", "set"]
-    ]
-    pushed = [words for words in sets if "--skip-deploys" in words]
-    assert {words[words.index("--service") + 1] for words in pushed} == {"web", "worker"}
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_the_variables_are_handed_over_whole_and_none_that_is_empty(document: str, clone: Path) -> None:
+    sets = [words for tool, *words in run(document, clone) if tool == "railway" and words[:2] == ["variable", "set"]]
+    pushed = [words for words in sets if "--skip-deploys" in words and not words[2].startswith("LOG_LEVEL=")]
+    assert [words[words.index("--service") + 1] for words in pushed] == ["web", "worker"]
     for words in pushed:
-        assert "SUPABASE_URL=filled-in" in words
-        assert not [word for word in words if word.endswith("=")]
+        given = dict(word.split("=", 1) for word in words if re.match(r"[A-Z][A-Z0-9_]*=", word))
+        assert given == AWKWARD
+    ours = [json.loads(line) for line in (clone / "record.jsonl.environ").read_text().splitlines()]
+    assert ours
+    for environ in ours:
+        assert {name: environ.get(name) for name in AWKWARD} == AWKWARD
+
+
+def test_the_template_tells_how_to_write_a_value_that_a_shell_would_take_apart() -> None:
+    template = (ROOT / ".railway-env.template").read_text()
+    examples = re.findall(r"^#   (COMPANY_NAME='.*)$", template, re.MULTILINE)
+    for example, value in zip(examples, ("Müller & Söhne $1 GmbH", 'Anna\'s "Best" Jobs'), strict=True):
+        assert example == filled_in("COMPANY_NAME", value)
+    # Every default, uncommented, is what it says to be.
+    for line in re.findall(r"^#([A-Z][A-Z0-9_]*=.+)$", template, re.MULTILINE):
+        name, _, written = line.partition("=")
+        done = subprocess.run(
+            ["sh", "-euc", f". /dev/stdin; printf %s \"${name}\""],
+            input=line, env={}, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        assert (done.returncode, done.stdout) == (0, written.strip("'")), done.stderr
 
 
 @pytest.mark.parametrize("document", DOCUMENTS)

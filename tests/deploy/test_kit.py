@@ -3,6 +3,7 @@
 import asyncio
 import fnmatch
 import importlib.util
+import inspect
 import re
 import shlex
 import subprocess
@@ -19,7 +20,9 @@ from redis.asyncio import Redis
 from app.api.health import HEALTH_PATHS
 from app.api.health_prober import Status
 from app.api.health_probes import redis_probe
+from app.cli_operations import preflight
 from app.local.redis import find_redis
+from app.operations.autoscale import BUSY_READINGS, QUIET_SECONDS
 from app.serving import graceful_budget
 from app.settings import Settings, variables
 from app.settings_values import Group
@@ -107,6 +110,45 @@ def test_draining_lasts_longer_than_our_own_budget_and_health_is_asked_where_it_
     assert deploy["healthcheckPath"] in HEALTH_PATHS
     assert deploy["overlapSeconds"] > 0
     assert f"service's own budget of {budget} s" in (ROOT / "railway.toml").read_text()
+
+
+def test_the_documents_state_the_figures_that_are_configured() -> None:
+    text, deploy = " ".join(DOCUMENT.split()), railway_toml()["deploy"]
+    settings = Settings.model_fields
+    stated = {
+        r"until it answers 200 \((\d+) s at most\)": deploy["healthcheckTimeout"],
+        r"old and new run together for (\d+) s": deploy["overlapSeconds"],
+        r"gets SIGTERM and has (\d+) s": deploy["drainingSeconds"],
+        r"`drainingSeconds` (\d+)": deploy["drainingSeconds"],
+        r"`overlapSeconds` (\d+)": deploy["overlapSeconds"],
+        r"`WEB_CONCURRENCY` \(default (\d+)\)": settings["web_concurrency"].default,
+        r"the honest form of \"(\d+) to \d+ replicas": settings["autoscale_min_replicas"].default,
+        r"the honest form of \"\d+ to (\d+) replicas": settings["autoscale_max_replicas"].default,
+        r"replicas at (\d+) %\"": settings["autoscale_cpu_percent"].default,
+    }
+    assert (
+        settings["autoscale_memory_percent"].default == settings["autoscale_cpu_percent"].default
+    )  # one figure for both
+    for pattern, configured in stated.items():
+        found = re.findall(pattern, text)
+        assert found, pattern
+        assert {int(each) for each in found} == {configured}, pattern
+    words = {"every minute, adds": settings["autoscale_seconds"].default == 60, "two busy": BUSY_READINGS == 2}
+    words |= {"ten quiet minutes": QUIET_SECONDS == 600, "up to a minute for Redis": preflight_wait() == 60}
+    for phrase, holds in words.items():
+        assert phrase in text, phrase
+        assert holds, phrase
+    comment = re.search(r"DRAIN_SECONDS \((\d+)\) \+ (\d+)", (ROOT / "railway.toml").read_text())
+    assert comment is not None
+    drain = settings["drain_seconds"].default
+    assert [int(each) for each in comment.groups()] == [drain, graceful_budget(drain) - drain]
+
+
+def preflight_wait() -> float:
+    """Seconds that `start.sh` gives Redis and the database: it names none, so it is the command's default."""
+    assert re.findall(r"preflight --wait", (ROOT / "start.sh").read_text()) == []
+    default: float = inspect.signature(preflight).parameters["wait"].default
+    return default
 
 
 def test_restart_policies_are_the_words_that_railway_knows() -> None:

@@ -1,17 +1,22 @@
 """What is away comes back: nothing accepted is lost, nothing is done twice."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 
 import httpx
 import pytest
+from redis.asyncio import Redis
 
+from app.channels.whatsapp_inbound import address_of
 from app.database.outbox import Channel, State
 from app.local.postgres import PostgresServer
-from tests.fixtures.stack import Stack, running_stack, until_true
+from app.mailbox.keys import DUE
+from tests.fixtures.stack import NUMBER_ID, Stack, running_stack, until_true
 from tests.journeys.test_many_at_once import body_of, post, text
 
 pytestmark = pytest.mark.xdist_group("outages")
+OUTAGE_SECONDS = 30
 
 
 @pytest.fixture
@@ -33,37 +38,47 @@ async def test_without_redis_the_door_says_503_and_the_vendors_redelivery_is_ans
     stack, _ = fragile
     phone = await stack.candidate()
     await phone.exchange("Hello, I am looking for work")
+    stranger = await stack.candidate()
     await stack.redis.stop()
-    assert await post(stack.processes[0].url, body_of([text(phone.number, "not stored")])) == 503
+    both = body_of([text(phone.number, "not stored")], [text(stranger.number, "nor this")])
+    assert await post(stack.processes[0].url, both) == 503
     await phone.say("I can drive a truck")  # the twin keeps it and delivers again, as 360Dialog does
     await stack.redis.start()
+    async with Redis.from_url(stack.redis.url) as redis:
+        left = [key async for key in redis.scan_iter(match=f"*{address_of(NUMBER_ID, stranger.number)}*")]
+        assert left == []  # nothing of a refused webhook is half stored
+        assert await redis.zscore(DUE, address_of(NUMBER_ID, stranger.number)) is None
     await phone.until_said(2, seconds=40)
     said = [line.text for line in (await phone.view()).transcript if line.author == "candidate"]
     assert said == ["Hello, I am looking for work", "I can drive a truck"]
 
 
-async def test_without_postgres_webhooks_are_accepted_and_answered_later(
+async def test_while_postgres_is_away_for_half_a_minute_webhooks_are_accepted_and_answered_later(
     fragile: tuple[Stack, PostgresServer],
 ) -> None:
     stack, server = fragile
-    known = await stack.candidate()
+    known, new = await stack.candidate(), await stack.candidate()
     await known.exchange("Hello, I am looking for work")
     await server.stop()
-    new = await stack.candidate()
+    back = time.monotonic() + OUTAGE_SECONDS
     url = stack.processes[0].url
-    await known.say("I can drive a truck")
     await new.say("Hello")
-    assert await post(url, body_of([text(known.number, "and a forklift")])) == 200
+    words: list[str] = []
+    while time.monotonic() < back:
+        words.append(f"I can drive a truck of {len(words)} tons.")
+        assert await post(url, body_of([text(known.number, words[-1])])) == 200
+        await asyncio.sleep(2)  # how often somebody writes: the outage is as long as it is
 
-    async def unready() -> bool:
-        async with httpx.AsyncClient(trust_env=False) as client:
-            return (await client.get(f"{url}/health/readiness")).status_code == 503
-
-    await until_true(unready, what="readiness to say that the record is away", seconds=20)
+    async with httpx.AsyncClient(trust_env=False) as client:
+        assert (await client.get(f"{url}/health/readiness")).status_code == 503
     await server.start()
     await known.until_said(2, seconds=40)
     await new.until_said(1, seconds=40)
     assert (await new.view()).turn_no == 1
+    view = await known.view()
+    assert [line.text for line in view.transcript if line.author == "candidate"][1:] == words
+    assert view.turn_no == 2  # all that waited is one burst
+    assert len(await known.replies()) == 2
 
 
 @pytest.mark.parametrize("action", ["accept_then_hang", "accept_then_drop"])

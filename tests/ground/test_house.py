@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import json
 import os
+import shutil
 import signal
 import socket
 import sys
@@ -170,9 +171,14 @@ async def test_a_killed_house_leaves_nothing_running_and_its_data_until_a_fresh_
         (("--fresh",), None, signal.SIGTERM),
     ):
         house = await (await houses.start(*arguments)).until_ready()
+        files = [house.data_dir / twin / "a candidate's file" for twin in ("whatsapp.files", "chatwoot.files")]
+        assert [file.exists() for file in files] == [expected is not None] * 2
         async with Redis.from_url(house.part("redis")) as client:
             assert await client.get("kept?") == expected
             await client.set("kept?", "kept")
+        for file in files:
+            file.parent.mkdir(exist_ok=True)
+            file.write_bytes(b"a CV")
         assert await house.stop(end) == (0 if end == signal.SIGTERM else -signal.SIGKILL)
         await house.until_nobody_is_left()
 
@@ -211,6 +217,42 @@ async def test_damaged_data_are_named_with_the_way_out(houses: Houses, tmp_path:
     assert (foreign / "holiday.jpg").exists()
 
 
+def overwrite(data: Path, pattern: str) -> None:
+    for file in data.glob(pattern):
+        if file.is_file():
+            file.write_bytes(b"\xff" * max(file.stat().st_size, 100))
+
+
+def replaced_by_a_file(data: Path, name: str) -> None:
+    shutil.rmtree(data / name)
+    (data / name).write_bytes(b"")
+
+
+def replaced_by_a_folder(data: Path, name: str) -> None:
+    (data / name).unlink()
+    (data / name).mkdir()
+
+
+DAMAGES: dict[str, Callable[[Path], None]] = {
+    "pages of Postgres": lambda data: overwrite(data, "postgres/base/*/*"),
+    "Postgres is a file": lambda data: replaced_by_a_file(data, "postgres"),
+    "Redis is a file": lambda data: replaced_by_a_file(data, "redis"),
+    "the manifest of Redis": lambda data: overwrite(data, "redis/appendonlydir/*.manifest"),
+    "secrets are a folder": lambda data: replaced_by_a_folder(data, "secrets.json"),
+}
+
+
+async def test_whatever_is_damaged_the_way_out_is_told_in_one_line(houses: Houses, tmp_path: Path) -> None:
+    house = await (await houses.start()).until_ready()
+    assert await house.stop() == 0
+    for name, damage in DAMAGES.items():
+        data = tmp_path / name
+        shutil.copytree(house.data_dir, data)
+        damage(data)
+        line = await houses.refusal(data_dir=data)
+        assert "--fresh" in line, (name, line)
+
+
 async def test_damaged_secrets_are_named_with_the_way_out(houses: Houses, tmp_path: Path) -> None:
     (tmp_path / "data").mkdir()
     (tmp_path / "data" / "secrets.json").write_text("{")
@@ -223,6 +265,36 @@ async def test_a_data_directory_that_is_none_is_named(houses: Houses, tmp_path: 
     occupied = tmp_path / "a file"
     occupied.touch()
     assert "LOCAL_DATA_DIR" in await houses.refusal(data_dir=occupied)
+
+
+async def test_a_server_that_does_not_answer_is_named(houses: Houses) -> None:
+    house = await houses.start(variables={"REDIS_URL": f"redis://127.0.0.1:{free_port()}/0"})
+
+    assert house.process.stdout is not None
+    async with asyncio.timeout(60):
+        while "still waiting" not in (line := (await house.process.stdout.readline()).decode()):
+            assert line, "the house ended before it said what it waits for"
+    assert "redis:" in line
+    assert "REDIS_URL" in line
+    assert await house.stop() == 0
+
+
+async def test_in_production_a_port_in_use_is_one_line_too() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        for workers in ("1", "2"):
+            environ = {"PATH": os.environ["PATH"], "ENVIRONMENT": "test", "WEB_CONCURRENCY": workers}
+            process = await asyncio.create_subprocess_exec(
+                *(sys.executable, "-m", "app", "serve"),
+                env={**environ, "HOST": "127.0.0.1", "PORT": str(port)},
+                stdout=asyncio.subprocess.PIPE,
+                stderr=asyncio.subprocess.STDOUT,
+            )
+            said, _ = await process.communicate()
+            assert process.returncode == 1
+            assert said.decode().splitlines() == [
+                f"start.sh: port {port} is in use by another program; stop it, or choose another (PORT, HOST)"
+            ]
 
 
 async def test_half_a_vendor_is_refused_by_what_is_missing(houses: Houses) -> None:
