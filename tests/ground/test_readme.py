@@ -56,11 +56,12 @@ async def test_a_newcomer_starts_it_and_replays_the_conversation_that_is_shown(t
         async with asyncio.timeout(90):
             while b"ready after" not in (line := await house.stdout.readline()):
                 assert line, "the platform ended before it was ready"
-        chat = await asyncio.create_subprocess_exec(
-            ROOT / "start.sh", "chat", *script, env=environ, cwd=ROOT, stdout=asyncio.subprocess.PIPE
-        )
-        shown, _ = await chat.communicate()
-        assert chat.returncode == 0, shown.decode()
+        for arguments in (script, ["--script", "examples/intake-dutch.txt"]):
+            chat = await asyncio.create_subprocess_exec(
+                ROOT / "start.sh", "chat", *arguments, env=environ, cwd=ROOT, stdout=asyncio.subprocess.PIPE
+            )
+            shown, _ = await chat.communicate()
+            assert chat.returncode == 0, shown.decode()
     finally:
         house.send_signal(signal.SIGINT)
         await house.communicate()
