@@ -120,3 +120,30 @@ async def test_refusals_and_throttles_of_the_vendor_are_retried_in_order(desk: S
     await phone.until_said(1, seconds=30)
     row = next(row for row in (await phone.view()).outbox if row.channel is Channel.WHATSAPP)
     assert row.attempts == 3
+
+
+async def test_a_worker_that_dies_while_redis_is_away_leaves_its_turn_to_the_next(
+    postgres: PostgresServer, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    directory = tmp_path_factory.mktemp("twice")
+    gate = directory / "gate"
+    async with running_stack(postgres, directory, WORKER_MODE="off") as stack:
+        await stack.serve()
+        worker = await stack.work("tests.faults.gated", GATE=str(gate))
+        phone = await stack.candidate()
+        await phone.say("Hello, I am looking for work")
+
+        async def thinking() -> bool:
+            return gate.with_suffix(".waiting").exists()
+
+        await until_true(thinking, what="the graph to reach the gate")
+        await stack.redis.stop()
+        await worker.kill()
+        await stack.redis.start()
+        await stack.work()
+        await phone.until_said(1, seconds=40)
+        await phone.exchange("and I can start on Monday.")
+        assert len(await phone.replies()) == 2
+        view = await phone.view()
+        assert [line.author for line in view.transcript] == ["candidate", "assistant"] * 2
+        assert view.turn_no == 2
