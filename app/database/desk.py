@@ -10,7 +10,10 @@ from app.database.supabase_pool import SupabasePool
 
 
 class Outcome(msgspec.Struct, kw_only=True):
-    """A message to a candidate whose fate Chatwoot does not show yet; `message_id` 0 = it is not in Chatwoot."""
+    """A message to a candidate whose fate Chatwoot does not show yet; `message_id` 0 = it is not in Chatwoot.
+
+    `mark`: what Chatwoot has to show for the whole message, of which this may be a part; empty = nothing yet.
+    """
 
     id: str
     conversation_id: str
@@ -22,6 +25,7 @@ class Outcome(msgspec.Struct, kw_only=True):
     error_title: str
     message_id: int
     display_id: int
+    mark: str
 
 
 class Cursor(msgspec.Struct, kw_only=True):

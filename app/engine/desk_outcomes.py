@@ -42,6 +42,10 @@ REASONS = {
 
 def reason_of(outcome: Outcome) -> str:
     """In words that a recruiter understands; no personal data."""
+    if outcome.state is State.CANCELLED:
+        return "not sent: a person took over, or the candidate said stop, before it went out"
+    if outcome.state not in FAILED:
+        return "a part of this message did not reach the candidate"
     known = REASONS.get(outcome.error_code)
     if known:
         return known
@@ -127,14 +131,12 @@ class DeskOutcomes:
 
     async def _mark(self, outcome: Outcome, limit: asyncio.Semaphore) -> bool:
         """True when nothing is left to show for this outcome."""
-        if not outcome.message_id or not outcome.display_id:
+        if not outcome.message_id or not outcome.display_id or not outcome.mark:
             return True
-        failed = outcome.state in FAILED
-        status = "failed" if failed else "delivered" if outcome.state is State.DELIVERED else "read"
         async with limit:
             try:
-                error = reason_of(outcome) if failed else ""
-                await self._chatwoot.report(outcome.display_id, outcome.message_id, status, error)
+                error = reason_of(outcome) if outcome.mark == "failed" else ""
+                await self._chatwoot.report(outcome.display_id, outcome.message_id, outcome.mark, error)
             except (Retry, Ambiguous, Halted):
                 return False
             except SendError as error:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 import pytest
 
 from app.database.conversations import Owner
+from app.database.outbox import State
 from app.local.chatwoot_state import Message
 from tests.faults.test_takeover import in_chatwoot
 from tests.fixtures.stack import Phone, Stack, until_true
@@ -113,3 +114,41 @@ async def test_a_template_of_the_composer_is_sent_as_a_template(desk: Stack, par
     await phone.until(
         lambda all_: any("Hello Anna, we have an answer" in each["text"] for each in all_), "the template"
     )
+
+
+async def test_a_message_of_which_a_part_failed_is_not_shown_as_delivered(desk: Stack) -> None:
+    phone, conversation = await met(desk)
+    file = {"filename": "a.zip", "mime_type": "application/zip", "content_base64": base64.b64encode(b"PK").decode()}
+    said = await desk.recruiter(conversation, content="Here is your contract", attachments=[file])
+    await phone.until(lambda all_: any("Here is your contract" in each["text"] for each in all_), "the text")
+    await desk.whatsapp_http.post(f"/_twin/candidates/{phone.number}/read", json={})
+
+    async def all_shown() -> bool:
+        rows = [row for row in (await phone.view()).outbox if row.body.get("chatwoot_message_id") == said["id"]]
+        unshown = {each.id for each in await desk.record.desk.unshown()}
+        return {row.state for row in rows} == {State.READ, State.FAILED} and not unshown & {row.id for row in rows}
+
+    await until_true(all_shown, what="the fate of both parts to be shown")
+    shown = desk.chatwoot.store.state.messages[said["id"]]
+    assert shown.status == "failed"
+
+
+async def test_what_the_assistant_no_longer_sent_is_not_shown_as_said(desk: Stack) -> None:
+    phone, conversation = await met(desk)
+    fault = {"on": "POST /messages", "match": f'"to":"+{phone.number}"', "action": "respond", "status": 500}
+    await desk.whatsapp_http.post("/_twin/faults", json=[{**fault, "code": 131000}] * 3)
+    await phone.say("I am a driver")
+
+    def assistants() -> list[Message]:
+        return [each for each in desk.shown_in_chatwoot(conversation) if each.message_type == "outgoing"]
+
+    async def mirrored() -> bool:
+        return len([each for each in assistants() if not each.private]) == 2
+
+    await until_true(mirrored, what="the answer to be in Chatwoot before it is in WhatsApp")
+    answer = [each for each in assistants() if not each.private][1]
+    await desk.recruiter(conversation, content="Rosa here")
+    replies = await phone.until(lambda all_: any("Rosa here" in each["text"] for each in all_), "Rosa's message")
+    await until_message(desk, answer.id, lambda each: each.status == "failed", "the answer to be marked as not sent")
+    assert "not sent" in desk.chatwoot.store.state.messages[answer.id].content_attributes["external_error"]
+    assert [each["text"] for each in replies[1:]] == ["Rosa here"]
