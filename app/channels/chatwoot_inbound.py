@@ -1,5 +1,6 @@
 """From a Chatwoot webhook body to typed events. Only top-level fields are trusted; unknown events are ignored."""
 
+import re
 from datetime import datetime
 from typing import Any
 
@@ -82,15 +83,23 @@ class Webhook(msgspec.Struct):
     user: Person | None = None
 
 
+# A pause that will be obeyed; what is wrong with another one is told by the turn.
+_PAUSE = re.compile(r"/pause(?:\s+[\d.,]+h?)?", re.IGNORECASE)
 DeskEvent = RecruiterSaid | RecruiterNoted | RecruiterDeleted | RecruiterTyping | DeskChanged
 _webhook = msgspec.json.Decoder(Webhook)
 
 
 def takes_over(event: DeskEvent) -> bool:
     """From the moment this is stored the assistant sends nothing, until a turn has decided who speaks."""
-    if isinstance(event, RecruiterSaid):
-        return not event.automatic
-    return isinstance(event, DeskChanged) and event.status in ("open", "snoozed", "resolved")
+    match event:
+        case RecruiterSaid():
+            return not event.automatic
+        case RecruiterNoted():
+            return _PAUSE.fullmatch(event.text.strip()) is not None
+        case DeskChanged():
+            assigned = event.assignee_type == "User" and event.assignee_id and "assignee_id" in event.changed
+            return event.status in ("open", "snoozed", "resolved") or bool(assigned)
+    return False
 
 
 def desk_note(event: DeskEvent) -> str:

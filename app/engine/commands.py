@@ -50,8 +50,12 @@ class Commands:
         self._mailbox = mailbox
         self._wakeups = wakeups
 
-    async def run(self, opened: OpenTurn, note: RecruiterNoted, acts: Acts, *, spoke_at: float) -> Acts:
+    async def run(
+        self, opened: OpenTurn, note: RecruiterNoted, acts: Acts, *, spoke_at: float, done: dict[str, str]
+    ) -> Acts:
         """`acts` with what this note asks for. Notes that are no commands ask for nothing. Raises RecordError.
+
+        `done` has the answers of commands that have been carried out, by their keys, and takes new ones.
 
         `spoke_at` (Unix seconds) is when a person last wrote to the candidate: a `/bot` from before that comes late.
         """
@@ -75,7 +79,7 @@ class Commands:
             case "/match":
                 answer = NO_MATCH
             case "/retry":
-                answer = await self._retry(opened)
+                answer = done[key] = done.get(key) or await self._retry(opened)
             case "/why":
                 view = await self._conversations.view(conversation_id=opened.conversation_id)
                 answer = why(view) if view is not None else "Nothing is recorded."

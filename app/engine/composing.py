@@ -38,6 +38,10 @@ SHOWN_BY_US = frozenset(
 )
 # The candidate is told that the assistant goes on: nobody gave the conversation back by hand.
 VISIBLY_RETURNED = frozenset({"silence", "pause_over"})
+RETURNED_UNSEEN = (
+    "The assistant has this conversation again. The candidate was not told: the 24-hour window is closed, or they said "
+    "stop."
+)
 
 
 def turn_id_of(conversation_id: str, turn_no: int) -> str:
@@ -226,8 +230,11 @@ def compose(
     for key, params in acts.templates:
         composer.template(params, key, now=now)
     change = ownership.change
-    if acts.returned and change is not None and change.reason in VISIBLY_RETURNED and composer.window_open(now):
-        composer.reply(Reply(text=acts.returned), author="system", now=now)
+    if acts.returned and change is not None and change.reason in VISIBLY_RETURNED:
+        if composer.window_open(now) and not opened.opted_out:
+            composer.reply(Reply(text=acts.returned), author="system", now=now)
+        else:
+            composer.note(RETURNED_UNSEEN)
     commit = TurnCommit(
         turn_id=turn_id,
         conversation_id=opened.conversation_id,

@@ -38,18 +38,24 @@ class DeskWork:
         self._returned = returned
         self._team_id = team_id
 
-    async def acts(self, opened: OpenTurn, fold: Fold) -> Acts:
-        """Safe to repeat. Raises RecordError, RedisError."""
+    async def acts(self, opened: OpenTurn, fold: Fold, done: dict[str, str]) -> Acts:
+        """Safe to repeat. Raises RecordError, RedisError.
+
+        `done`: what was answered to acts that change something, by their keys. A turn that begins again must not do
+        them again: its second look would find nothing left to do, and say so.
+        """
         returned = self._returned(opened.language or "en") if fold.back else ""
         acts = replace(NO_ACTS, returned=returned, team_id=self._team_id)
         for event in fold.deleted:
-            withdrawn = await self._record.withdraw(opened.conversation_id, event.message_id)
-            text = GONE if withdrawn.gone else STOPPED if withdrawn.withdrawn else ""
-            if text:
-                acts = replace(acts, answers=[*acts.answers, (f"deleted:{event.message_id}", text)])
+            key = f"deleted:{event.message_id}"
+            if key not in done:
+                withdrawn = await self._record.withdraw(opened.conversation_id, event.message_id)
+                done[key] = GONE if withdrawn.gone else STOPPED if withdrawn.withdrawn else ""
+            if done[key]:
+                acts = replace(acts, answers=[*acts.answers, (key, done[key])])
         spoke_at = max((said.at for said in fold.humans), default=_spoke_at(opened))
         for note in fold.notes:
-            acts = await self._commands.run(opened, note, acts, spoke_at=spoke_at)
+            acts = await self._commands.run(opened, note, acts, spoke_at=spoke_at, done=done)
         return acts
 
     async def erase(self, opened: OpenTurn) -> None:

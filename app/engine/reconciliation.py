@@ -48,42 +48,53 @@ class Reconciliation:
         self._intake = intake
         self._silence = silence_seconds
         self._bots_speak = bots_speak
+        self._gaps = 0  # of the pass under way; docket runs one at a time
 
     async def run(self) -> int:
-        """One pass; returns the gaps it closed. Raises RecordError, RedisError; stops when Chatwoot is away."""
-        began = time.time()
-        since = float(await self._mailbox.written("desk", "reconciled") or 0) - OVERLAP_SECONDS
-        gaps = 0
-        try:
-            for page in range(1, MOST_CONVERSATION_PAGES + 1):
-                listed = await self._chatwoot.conversations(page)
-                active = [each for each in listed if float(each.get("last_activity_at") or began) >= since]
-                gaps += await self._page(active)
-                if not listed or len(active) < len(listed):
-                    break
-        except SendError as error:
-            # The mark stays: the next pass begins where this one did.
-            log.warning("reconciliation.postponed", error_code=error.code)
-            return gaps
-        await self._mailbox.note_written("desk", "reconciled", f"{began:.0f}")
-        if gaps:
-            RECONCILED_GAPS.inc(gaps)
-            log.error("reconciliation.gaps", count=gaps)
-        return gaps
+        """One pass, or as much of it as there is time for; returns the gaps it closed. Raises RecordError, RedisError.
 
-    async def _page(self, listed: list[dict[str, Any]]) -> int:
+        The next call goes on with the page at which this one stopped. Chatwoot lists the latest activity first: what
+        moves to the front meanwhile is younger than this pass, and the next one looks at it.
+        """
+        self._gaps = 0
+        try:
+            await self._pages()
+        except SendError as error:
+            log.warning("reconciliation.postponed", error_code=error.code)
+        finally:
+            # Also of a pass that was cut short: what it found was lost once.
+            if self._gaps:
+                RECONCILED_GAPS.inc(self._gaps)
+                log.error("reconciliation.gaps", count=self._gaps)
+        return self._gaps
+
+    async def _pages(self) -> None:
+        since = float(await self._mailbox.written("desk", "reconciled") or 0) - OVERLAP_SECONDS
+        started, _, reached = (await self._mailbox.written("desk", "reconciling")).partition(":")
+        began, first = float(started or time.time()), int(reached or 1)
+        for page in range(first, first + MOST_CONVERSATION_PAGES):
+            await self._mailbox.note_written("desk", "reconciling", f"{began:.0f}:{page}")
+            listed = await self._chatwoot.conversations(page)
+            active = [each for each in listed if float(each.get("last_activity_at") or began) >= since]
+            await self._page(active)
+            if not listed or len(active) < len(listed):
+                await self._mailbox.note_written("desk", "reconciled", f"{began:.0f}")
+                await self._mailbox.note_written("desk", "reconciling", "")
+                return
+        log.warning("reconciliation.unfinished", page=first + MOST_CONVERSATION_PAGES)
+        await self._mailbox.note_written("desk", "reconciling", f"{began:.0f}:{first + MOST_CONVERSATION_PAGES}")
+
+    async def _page(self, listed: list[dict[str, Any]]) -> None:
         by_id = {int(each["id"]): each for each in listed}
-        gaps = 0
         for cursor in await self._record.cursors(list(by_id)):
             try:
-                gaps += await self._messages(cursor)
+                await self._messages(cursor)
             except NotFound:
                 continue  # deleted meanwhile
-            gaps += await self._state(cursor, by_id[cursor.display_id])
-        return gaps
+            self._gaps += await self._state(cursor, by_id[cursor.display_id])
 
-    async def _messages(self, cursor: Cursor) -> int:
-        fresh, after = 0, max(cursor.cursor, 1)
+    async def _messages(self, cursor: Cursor) -> None:
+        after = max(cursor.cursor, 1)
         for _ in range(MOST_MESSAGE_PAGES):
             page = await self._chatwoot.messages(cursor.display_id, after=after)
             settled = [each for each in page if float(each.get("created_at") or 0) <= time.time() - SETTLED_SECONDS]
@@ -95,13 +106,12 @@ class Reconciliation:
                 )
             ]
             if items:
-                fresh += (await self._intake.store(items)).fresh
+                self._gaps += (await self._intake.store(items)).fresh
             if settled:
                 after = int(settled[-1]["id"])
                 await self._record.move_cursor(cursor.conversation_id, after)
             if len(settled) < len(page) or not page:
                 break
-        return fresh
 
     async def _state(self, cursor: Cursor, shown: dict[str, Any]) -> int:
         """Status and assignee as Chatwoot lists them; the mailbox drops what it knows."""

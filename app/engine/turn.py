@@ -75,9 +75,10 @@ class Turns:
     async def handle(self, lease: Lease) -> Turned:
         """Handle the lease's events. Raises LeaseLost, RecordError, RedisError; nothing is half-done then."""
         started = time.monotonic()
+        done: dict[str, str] = {}
         for _ in range(MAX_REOPENS):
             opened = await self._open(lease)
-            turned = await self._turn(lease, opened) if opened else await self._nothing(lease, None)
+            turned = await self._turn(lease, opened, done) if opened else await self._nothing(lease, None)
             TURN_SECONDS(turned.outcome, turned.tier).observe(time.monotonic() - started)
             if not turned.reopen:
                 return turned
@@ -106,7 +107,7 @@ class Turns:
         held = opened is not None and opened.owner is not Owner.ASSISTANT
         return Turned("folded", await self._mailbox.trim(lease, held=held))
 
-    async def _turn(self, lease: Lease, opened: OpenTurn) -> Turned:
+    async def _turn(self, lease: Lease, opened: OpenTurn, done: dict[str, str]) -> Turned:
         """`reopen`: the conversation changed meanwhile, open it again."""
         restarts = 0
         known: dict[str, Understood] = {}
@@ -114,7 +115,7 @@ class Turns:
             events = fold(lease.events).without(opened.seen)
             if not events:
                 return await self._nothing(lease, opened)
-            acts = await self._desk.acts(opened, events)
+            acts = await self._desk.acts(opened, events, done)
             if acts.erase:
                 return await self._erase(lease, opened)
             understood = await self._understanding.read(events.said, opened.language, known)
