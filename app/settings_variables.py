@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field, SecretStr
 
+from app.settings_company import CompanyVariables
 from app.settings_thinking import ThinkingVariables
 from app.settings_values import (
     Count,
@@ -33,7 +34,7 @@ def _about(purpose: str) -> Any:
     return Field(description=purpose)
 
 
-class Variables(ThinkingVariables):
+class Variables(CompanyVariables, ThinkingVariables):
     """The variable of a field is its name in capitals. `None` means that it is not set."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
@@ -155,8 +156,8 @@ class Variables(ThinkingVariables):
     ] = None
     chatwoot_agent_bot_id: Annotated[
         RecordId | None,
-        _about("Number of the agent bot that signs the assistant's messages; unset, the service user signs them."),
-        Var(Group.CHATWOOT, form="number", source="Chatwoot, agent bots: one without webhook URL, set for the inbox"),
+        _about("Number of the inbox's agent bot, which signs what the assistant writes; unset, the service user does."),
+        Var(Group.CHATWOOT, form="number", source="`python -m app webhooks setup` creates the bot and prints it"),
     ] = None
     chatwoot_webhook_secret: Annotated[
         SecretStr | None,
@@ -172,7 +173,7 @@ class Variables(ThinkingVariables):
     chatwoot_team_id: Annotated[
         RecordId | None,
         _about("Team that is given what the assistant hands over; unset, no team is."),
-        Var(Group.CHATWOOT, form="number", source="Chatwoot, Settings, Teams: the number in the team's address"),
+        Var(Group.CHATWOOT, form="number", source="`python -m app webhooks setup` creates a team and prints it"),
     ] = None
     chatwoot_bot_messages: Annotated[
         Literal["ignore", "send"],
@@ -184,21 +185,6 @@ class Variables(ThinkingVariables):
         Field(ge=0, le=720, description="A conversation that a person took comes back after this silence; 0 = never."),
         Var(Group.CHATWOOT),
     ] = 0
-
-    # What candidates are told
-    company_name: Annotated[
-        str, _about("Who the candidate is talking to, in the greeting and the consent text."), Var(Group.COMPANY)
-    ] = "our recruitment team"
-    alternative_contact: Annotated[
-        str | None,
-        _about("Web address or phone number to apply without WhatsApp; said to whoever refuses the chat."),
-        Var(Group.COMPANY, form="https://… or +31 …", source="your website"),
-    ] = None
-    privacy_url: Annotated[
-        HttpUrl | None,
-        _about("Privacy notice, linked before consent is asked."),
-        Var(Group.COMPANY, form="https://…", source="your website"),
-    ] = None
 
     # Operations
     environment: Annotated[

@@ -57,7 +57,7 @@ class Draft:
 
     def hand_over(self, reason: str, urgency: str, text: str, *, words: str = "") -> Decision:
         """A person takes over; the assistant says so, in the `words` of another reason if given, and falls silent."""
-        self.decision.lines = [Line(key=f"handoff_{words or reason}")]
+        self.decision.lines = [Line(key=f"handoff_{words or reason}", params={"asked_at": f"{self.at.now:.0f}"})]
         self.decision.question = None
         self.decision.handoff = Handoff(reason=reason, urgency=urgency, text=text)
         self.intake.handed_over = reason

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from app.recruiting import language_names
+from app.recruiting import language_names, office_hours
 from app.recruiting.intake import Decision, Line
 from app.recruiting.lexicon import LANGUAGES
 from app.recruiting.messages import Choice, Reply
@@ -36,12 +36,17 @@ _BUTTON_SETS: Mapping[str, tuple[tuple[str, str], ...]] = {
 
 @dataclass(frozen=True)
 class Company:
-    """Facts of the deployment that sentences name. `alternative` is a web address or phone number for applying."""
+    """Facts of the deployment that sentences name. `alternative` is a web address or phone number for applying.
+
+    `business_hours` in OpenStreetMap's form; `answer_hours` of them pass at most until a person answers.
+    """
 
     name: str
     privacy_url: str
     alternative: str
     timezone: str = "Europe/Amsterdam"
+    business_hours: str = "Mo-Fr 09:00-17:00"
+    answer_hours: float = 8
 
 
 @dataclass(frozen=True)
@@ -53,12 +58,15 @@ class Phrases:
     titles: Mapping[str, str]
     rows: Mapping[str, tuple[str, str]]
     labels: Mapping[str, str]
+    desk: Mapping[str, str]  # offered to recruiters, never said by the assistant
 
 
 def _load(code: str) -> Phrases:
     data: dict[str, Any] = tomllib.loads((FOLDER / f"{code}.toml").read_text(encoding="utf-8"))
     rows = {key: (title, description) for key, (title, description) in data["rows"].items()}
-    return Phrases(code=code, texts=data["texts"], titles=data["titles"], rows=rows, labels=data["labels"])
+    return Phrases(
+        code=code, texts=data["texts"], titles=data["titles"], rows=rows, labels=data["labels"], desk=data["desk"]
+    )
 
 
 @functools.cache
@@ -100,18 +108,28 @@ class Phrasebook:
         for name, value in self.facts.items():
             if not value:
                 template = re.sub(rf"\s*[^.!?؟\n]*\{{{name}\}}[.!?؟]?", "", template)
-        return template.format_map({**self.facts, **params})
+        return template.format_map({**self.facts, "expected": "", **params})
 
     def line(self, language: str, line: Line, profile: Iterable[Fact]) -> str:
         """A decided sentence with its read-back items."""
         params = dict(line.params)
         if code := params.pop("language_code", ""):
             params["language"] = language_names.display(code, language)
+        if asked_at := params.pop("asked_at", ""):
+            params["expected"] = self._expected(language, float(asked_at))
         if line.fields:
             lines = items(profile, line.fields, language, phrases(language).labels)
             params["items"] = "\n".join(f"{label}: {value}" for label, value in lines)
             params["name"] = next((value for label, value in lines), "")
         return self.text(language, line.key, **params)
+
+    def _expected(self, language: str, now: float) -> str:
+        """By when a person answers, in brackets; nothing where the desk does not open for weeks."""
+        office = self.company
+        moment = office_hours.answer_by(office.business_hours, office.timezone, now, office.answer_hours)
+        if moment is None:
+            return ""
+        return f" ({self.text(language, 'expected', when=office_hours.spoken(moment, language))})"
 
     def consent_text(self, language: str) -> str:
         """The exact consent question a person sees."""

@@ -1,16 +1,18 @@
 """What the product itself says passes its own guard, word for word, without any exemption."""
 
+import datetime as dt
 from collections.abc import Iterator
 
 import pytest
 
-from app.recruiting import language_names
+from app.recruiting import language_names, office_hours
 from app.recruiting.guard import GuardContext, Rule, check
 from app.recruiting.languages import build_detector
 from app.recruiting.lexicon import LANGUAGES
 from app.recruiting.messages import Reply
 from app.recruiting.phrases import Company, Phrasebook, phrases
 
+WHEN = dt.datetime(2026, 12, 1, 11, tzinfo=dt.UTC)
 COMPANY = Company("Werkpunt", "https://werkpunt.example/privacy", "https://werkpunt.example/apply")
 
 
@@ -25,8 +27,13 @@ def sentences(code: str) -> Iterator[tuple[str, str]]:
         ]
     )
     for key in words.texts:
-        spoken = language_names.display("de", code)
-        yield key, book.text(code, key, items=items, name="Anna Jansen", language=spoken)
+        spoken, when = language_names.display("de", code), office_hours.spoken(WHEN, code)
+        yield (
+            key,
+            book.text(
+                code, key, items=items, name="Anna Jansen", language=spoken, when=office_hours.spoken(WHEN, code)
+            ),
+        )
 
 
 @pytest.mark.parametrize("code", LANGUAGES)

@@ -28,7 +28,7 @@ async def test_a_handoff_gets_a_summary_above_the_packet_of_the_rules(llm: Llm) 
     note = crm["note"] or ""
     assert note.startswith("**Handoff: human** (now)")
     assert all(f"> {line}" in note for line in LINES)
-    assert "Language: en" in note
+    assert "**Language:** English" in note
     assert crm["tier"] == "claude"
     assert "handoff-human" in crm["labels"]
 

@@ -1,28 +1,34 @@
 """Guided reports for recruiters: what happened, what is known, what is open. In English, the desk's language."""
 
+from zoneinfo import ZoneInfo
+
+from app.agents.guided.packet import packet, profile_lines
 from app.agents.guided.router import TIER
 from app.agents.state import CrmUpdate, Json, TurnInput
-from app.recruiting.intake import Decision, Handoff
-from app.recruiting.phrases import phrases
-from app.recruiting.profile import Fact, Field, assemble
-from app.recruiting.readback import items
-
-DESK_LANGUAGE = "en"
-_QUOTES = 3  # last words of the candidate in a handoff note
-_QUOTE_LENGTH = 200
+from app.recruiting.intake import Decision
+from app.recruiting.profile import assemble
 
 
 class GuidedCrm:
     """Writes a note when a recruiter has something to do or to know; labels and attributes always."""
+
+    def __init__(self, zone: ZoneInfo) -> None:
+        """`zone`: the office's, for times in notes."""
+        self._zone = zone
 
     async def report(self, turn: TurnInput, language: str, decision: Decision) -> CrmUpdate:
         """Note, labels and attributes of the turn."""
         handoff = decision.handoff
         note = None
         if handoff is not None:
-            note = self._packet(turn, language, decision, handoff)
+            note = packet(turn, language, decision, handoff, self._zone)
         elif decision.stage == "done" and any(fact.confirmed for fact in decision.facts):
-            note = "\n".join(["**Intake complete, confirmed by the candidate**", *self._profile(decision.profile)])
+            note = "\n".join(
+                [
+                    "**Intake complete, confirmed by the candidate**",
+                    *(f"- {label}: {value}" for label, value in profile_lines(decision.profile)),
+                ]
+            )
         elif decision.remarks:
             note = "\n".join(decision.remarks)
         return CrmUpdate(
@@ -32,31 +38,6 @@ class GuidedCrm:
             tier=TIER,
             decision={},
         )
-
-    def _packet(self, turn: TurnInput, language: str, decision: Decision, handoff: Handoff) -> str:
-        """The handoff packet (product §1e): reason, profile, open question, language, window, last words."""
-        asked = decision.intake.asked
-        quotes = [str(message["text"]) for message in turn["inbound"] if message.get("text")][-_QUOTES:]
-        window = turn["conversation"]["window_expires_at"]
-        return "\n".join(
-            [
-                f"**Handoff: {handoff.reason}** ({handoff.urgency})",
-                handoff.text,
-                *self._profile(decision.profile),
-                f"Open question: {asked.field if asked else 'none'}",
-                f"Language: {language}",
-                f"Reply window until: {window or 'unknown'}",
-                *(f"> {quote[:_QUOTE_LENGTH]}" for quote in quotes),
-                *decision.remarks,
-            ]
-        )
-
-    @staticmethod
-    def _profile(profile: list[Fact]) -> list[str]:
-        if not profile:
-            return ["No details in the profile."]
-        shown = items(profile, [field.value for field in Field], DESK_LANGUAGE, phrases(DESK_LANGUAGE).labels)
-        return [f"- {label}: {value}" for label, value in shown]
 
     @staticmethod
     def _labels(language: str, decision: Decision) -> list[str]:

@@ -24,7 +24,7 @@ def guided_context(company: Company, embed: Embed | None = None, nearness: Nearn
         router=GuidedRouter(detector, Paraphrases(embed, nearness) if embed else None),
         extraction=GuidedExtraction(zone, detector),
         conversation=GuidedConversation(phrasebook),
-        crm=GuidedCrm(),
+        crm=GuidedCrm(zone),
         phrasebook=phrasebook,
         zone=zone,
     )

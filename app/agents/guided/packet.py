@@ -1,0 +1,114 @@
+"""The handoff packet (product §1e): all that a recruiter needs in order to go on where the assistant stopped."""
+
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
+
+from app.agents.state import TurnInput
+from app.agents.turn_view import facts as facts_of
+from app.recruiting import language_names
+from app.recruiting.intake import Decision, Handoff
+from app.recruiting.phrases import phrases
+from app.recruiting.profile import Fact, Field, assemble
+from app.recruiting.readback import items
+from app.recruiting.window import expires_at
+
+DESK_LANGUAGE = "en"
+_QUOTES = 3  # last words of the candidate
+_QUOTE_LENGTH = 200
+# Handoffs in which a ready sentence would be out of place: a person has to find their own words.
+_NO_SUGGESTION = frozenset({"danger", "minor", "delete"})
+
+
+def packet(turn: TurnInput, language: str, decision: Decision, handoff: Handoff, zone: ZoneInfo) -> str:
+    """Reason, five lines, what is new in the profile, open question, a reply to begin with, window, last words."""
+    asked = decision.intake.asked
+    question = phrases(DESK_LANGUAGE).labels.get(asked.field, asked.field) if asked else "none"
+    return "\n".join(
+        [
+            f"**Handoff: {handoff.reason}** ({handoff.urgency})",
+            handoff.text,
+            *_summary(turn, decision),
+            *_news(facts_of(turn), decision.profile),
+            f"**Open question:** {question}",
+            *_suggestion(language, handoff),
+            f"**Language:** {language_names.display(language, DESK_LANGUAGE)}",
+            f"**Reply window until:** {_window(turn, zone)}",
+            *_quotes(turn),
+            *decision.remarks,
+        ]
+    )
+
+
+def _summary(turn: TurnInput, decision: Decision) -> list[str]:
+    """Five lines at most, from what the rules know."""
+    known = assemble(decision.profile)
+    shown = dict(profile_lines(decision.profile))
+    labels = phrases(DESK_LANGUAGE).labels
+    wish = [known.role and f"work as {known.role}", known.city and f"in {known.city}"]
+    available = shown.get(labels[Field.AVAILABILITY])
+    wants = " ".join(part for part in wish if part)
+    both = (labels[Field.LANGUAGES], labels[Field.LICENCES])
+    skills = [f"{label}: {shown[label]}" for label in both if label in shown]
+    said = sum(line["author"] == "candidate" for line in turn["conversation"]["transcript"]) + len(turn["inbound"])
+    missing = [labels[field] for field in Field if labels[field] not in shown]
+    return [
+        "**What is known**",
+        f"- {known.name or 'A candidate without a name so far'}"
+        + (f" looks for {wants}" if wants else "")
+        + (f", available {available}" if available else ""),
+        *([f"- {'; '.join(skills)}"] if skills else []),
+        f"- Consent to the chat: {_consent(turn, decision)}",
+        f"- Still unknown: {', '.join(missing) or 'nothing of the intake'}",
+        f"- {said} messages of the candidate so far",
+    ]
+
+
+def _consent(turn: TurnInput, decision: Decision) -> str:
+    given = [consent.granted for consent in decision.consents] or [
+        bool(consent["granted"]) for consent in turn["conversation"]["consents"]
+    ]
+    return "not asked or not answered yet" if not given else "given" if given[-1] else "refused or withdrawn"
+
+
+def _news(before: list[Fact], now: list[Fact]) -> list[str]:
+    """What this turn changed in the profile."""
+    old, new = dict(profile_lines(before)), dict(profile_lines(now))
+    lines = [
+        f"- {label}: {value}" if label not in old else f"- {label}: {value} (was {old[label]})"
+        for label, value in new.items()
+        if old.get(label) != value
+    ]
+    lines += [f"- {label}: removed (was {value})" for label, value in old.items() if label not in new]
+    return ["**New in the profile**", *lines] if lines else ["**New in the profile:** nothing"]
+
+
+def profile_lines(facts: list[Fact]) -> list[tuple[str, str]]:
+    """Label and value of each known field, in the desk's language."""
+    labels = phrases(DESK_LANGUAGE).labels
+    return list(items(facts, [field.value for field in Field], DESK_LANGUAGE, labels)) if facts else []
+
+
+def _suggestion(language: str, handoff: Handoff) -> list[str]:
+    if handoff.reason in _NO_SUGGESTION:
+        return []
+    key = "reply_misunderstanding" if handoff.reason == "misunderstanding" else "reply"
+    meaning = "" if language == DESK_LANGUAGE else f" ({phrases(DESK_LANGUAGE).desk[key]})"
+    return [f"**Suggested reply:** {phrases(language).desk[key]}{meaning}"]
+
+
+def _window(turn: TurnInput, zone: ZoneInfo) -> str:
+    """WhatsApp's 24 hours, by the office's clock."""
+    moments = [expires_at(float(each["sent_at"])) for each in turn["inbound"] if each.get("sent_at")]
+    until = turn["conversation"]["window_expires_at"]
+    if until:
+        moments.append(datetime.fromisoformat(until).timestamp() if isinstance(until, str) else until)
+    if not moments:
+        return "unknown"
+    moment = datetime.fromtimestamp(max(moments), UTC)
+    return f"{moment.astimezone(zone):%a %d %b %H:%M} ({zone.key})"
+
+
+def _quotes(turn: TurnInput) -> list[str]:
+    earlier = [line["text"] for line in turn["conversation"]["transcript"] if line["author"] == "candidate"]
+    said = [" ".join(text.split()) for text in [*earlier, *(str(each.get("text") or "") for each in turn["inbound"])]]
+    return [f"> {text[:_QUOTE_LENGTH]}" for text in said if text][-_QUOTES:]

@@ -1,0 +1,30 @@
+"""The handoff packet: a recruiter reads it and can go on without scrolling back."""
+
+import re
+
+from tests.agents.test_interruptions import FILLED, HUMAN, Start, play
+
+
+async def test_a_handoff_in_the_middle_of_the_intake_tells_all_that_is_needed(talk: Start) -> None:
+    conversation = talk()
+    await play(conversation, FILLED[:5])
+    proposal = await conversation.say("I can start on 4 January. " + HUMAN["en"])
+    note = proposal["crm"]["note"]
+    assert note is not None
+    heads = re.findall(r"^\*\*([^*:]+)", note, re.MULTILINE)
+    assert heads[0] == "Handoff"
+    assert set(heads[1:]) >= {"What is known", "Open question", "Suggested reply", "Language", "Reply window until"}
+    known = note.partition("**What is known**")[2].partition("**New in the profile")[0].strip().splitlines()
+    assert 3 <= len(known) <= 5
+    assert "Consent to the chat: given" in note
+    quotes = [line for line in note.splitlines() if line.startswith("> ")]
+    assert len(quotes) == 3
+    assert quotes[-1].endswith(HUMAN["en"])
+    assert re.search(r"\*\*Reply window until:\*\* \w{3} \d\d \w{3} \d\d:\d\d \(Europe/Amsterdam\)", note)
+
+
+async def test_somebody_in_danger_gets_no_ready_made_sentence_from_a_recruiter(talk: Start) -> None:
+    proposal = await talk().say("I want to kill myself")
+    assert proposal["handoff"] is not None
+    assert proposal["handoff"]["reason"] == "danger"
+    assert "Suggested reply" not in (proposal["crm"]["note"] or "")
