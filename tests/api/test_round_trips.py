@@ -41,7 +41,7 @@ async def test_a_webhook_of_many_messages_is_one_round_trip_to_redis(redis_url: 
         async with httpx.AsyncClient(transport=httpx.ASGITransport(door), base_url="http://door") as client:
             warm = body_of([text("31600000002", "opens the connection and loads the script")])
             assert (await client.post("/webhooks/360dialog", content=warm, headers=signed(warm))).status_code == 200
-            mine = (await ours.client_info())["addr"]  # its one pooled connection
+            mine = str((await ours.client_info())["addr"])  # its one pooled connection
             watched = asyncio.create_task(watch(watcher))
             await watching.wait()
             answer = await client.post("/webhooks/360dialog", content=body, headers=signed(body))

@@ -48,7 +48,7 @@ class Vendor:
                 continue
             if answer.status_code == 200:
                 self.accepted.append(words)
-                return answer.headers.get("connection") != "close"
+                return str(answer.headers.get("connection")) != "close"
             self.refused += 1
 
     async def write(self, count: int) -> None:

@@ -30,9 +30,7 @@ def sentences(code: str) -> Iterator[tuple[str, str]]:
         spoken, when = language_names.display("de", code), office_hours.spoken(WHEN, code)
         yield (
             key,
-            book.text(
-                code, key, items=items, name="Anna Jansen", language=spoken, when=office_hours.spoken(WHEN, code)
-            ),
+            book.text(code, key, items=items, name="Anna Jansen", language=spoken, when=when),
         )
 
 
