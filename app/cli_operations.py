@@ -5,7 +5,6 @@ of the service: start.sh runs it before every start, and it takes one second ins
 """
 
 import asyncio
-import shlex
 import sys
 import time
 from collections.abc import AsyncIterator
@@ -15,7 +14,6 @@ from typing import Annotated
 import httpx
 import orjson
 import typer
-from pydantic import SecretStr
 from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
@@ -24,27 +22,18 @@ from redis.exceptions import RedisError
 from app.api.health_prober import Probe, ProbeResult, Status
 from app.api.health_probes import constant_probe, record_probe, redis_probe, vendor_probe
 from app.api.health_system import memory_limit
+from app.cli_shared import PROBE_TIMEOUT, partial_settings, say, secret
+from app.cli_webhooks import webhooks
 from app.database.migrate import expected_version
 from app.database.record import open_record
 from app.operations.autoscale import Autoscaler, LastChange, Limits
 from app.operations.preflight import Finding, Verdict, look
 from app.operations.railway_api import RailwayApi, RailwayError, Target
-from app.operations.webhooks_setup import (
-    Inbox,
-    Outcome,
-    SetupError,
-    Step,
-    register_chatwoot,
-    register_dialog360,
-)
-from app.operations.webhooks_setup import verify as verify_webhooks
 from app.serving import workers_that_fit
 from app.settings import Settings, SettingsError, load_settings, variables
 from app.telemetry.logs import get_logger, setup_logging
 
-webhooks = typer.Typer(help="Register our webhooks with 360Dialog and Chatwoot, and test the way back.")
 log = get_logger()
-_PROBE_TIMEOUT = httpx.Timeout(5.0)
 
 
 def add_operations(cli: typer.Typer) -> None:
@@ -52,14 +41,6 @@ def add_operations(cli: typer.Typer) -> None:
     cli.command()(preflight)
     cli.command()(autoscale)
     cli.add_typer(webhooks, name="webhooks")
-
-
-def _secret(value: SecretStr | None) -> str:
-    return value.get_secret_value() if value is not None else ""
-
-
-def _say(text: str) -> None:
-    sys.stdout.write(text + "\n")
 
 
 def preflight(
@@ -76,9 +57,9 @@ def preflight(
         findings = _missing(settings) or [Finding("variables", Verdict.OK), *asyncio.run(_look(settings, wait))]
     ready = all(finding.verdict is not Verdict.FAILED for finding in findings)
     if as_json:
-        _say(orjson.dumps({"ready": ready, "findings": findings}).decode())
+        say(orjson.dumps({"ready": ready, "findings": findings}).decode())
     elif sys.stdout.isatty():
-        _say(_table(findings))
+        say(_table(findings))
     else:
         _log_findings(findings)
     if not ready:
@@ -102,12 +83,12 @@ async def _look(settings: Settings, wait: float) -> list[Finding]:
 @asynccontextmanager
 async def _probes(settings: Settings) -> AsyncIterator[list[Probe]]:
     async with AsyncExitStack() as stack:
-        redis = Redis.from_url(_secret(settings.redis_url) or "redis://127.0.0.1:6379", retry=Retry(NoBackoff(), 0))
+        redis = Redis.from_url(secret(settings.redis_url) or "redis://127.0.0.1:6379", retry=Retry(NoBackoff(), 0))
         stack.push_async_callback(redis.aclose)
         record = await stack.enter_async_context(
-            open_record(settings.supabase_url or "", _secret(settings.supabase_key), pool_size=1)
+            open_record(settings.supabase_url or "", secret(settings.supabase_key), pool_size=1)
         )
-        client = await stack.enter_async_context(httpx.AsyncClient(timeout=_PROBE_TIMEOUT))
+        client = await stack.enter_async_context(httpx.AsyncClient(timeout=PROBE_TIMEOUT))
         yield [
             redis_probe(redis),
             record_probe(record.schema_version, expected_version()),
@@ -118,13 +99,13 @@ async def _probes(settings: Settings) -> AsyncIterator[list[Probe]]:
 
 def _vendors(settings: Settings, client: httpx.AsyncClient) -> list[Probe]:
     """Lists and profiles only: no model is called, no message sent."""
-    anthropic = {"x-api-key": _secret(settings.anthropic_api_key), "anthropic-version": "2023-06-01"}
-    openai = {"authorization": f"Bearer {_secret(settings.openai_api_key)}"}
+    anthropic = {"x-api-key": secret(settings.anthropic_api_key), "anthropic-version": "2023-06-01"}
+    openai = {"authorization": f"Bearer {secret(settings.openai_api_key)}"}
     vendors = (
         ("360dialog", f"{settings.dialog360_base_url}/v1/configs/webhook", "DIALOG360_API_KEY",
-         {"D360-API-KEY": _secret(settings.dialog360_api_key)}),
+         {"D360-API-KEY": secret(settings.dialog360_api_key)}),
         ("chatwoot", f"{settings.chatwoot_base_url}/api/v1/profile", "CHATWOOT_API_TOKEN",
-         {"api_access_token": _secret(settings.chatwoot_api_token)}),
+         {"api_access_token": secret(settings.chatwoot_api_token)}),
         ("anthropic", f"{settings.anthropic_base_url}/v1/models?limit=1", "ANTHROPIC_API_KEY", anthropic),
         ("openai", f"{settings.openai_base_url}/models", "OPENAI_API_KEY", openai),
     )  # fmt: skip
@@ -178,110 +159,6 @@ def _log_findings(findings: list[Finding]) -> None:
         )
 
 
-@webhooks.command()
-def setup(
-    *,
-    url: Annotated[str, typer.Option(help="Our public address; default https://RAILWAY_PUBLIC_DOMAIN.")] = "",
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would change, change nothing.")] = False,
-    show_secrets: Annotated[
-        bool, typer.Option("--show-secrets", help="Print secrets though no terminal reads.")
-    ] = False,
-) -> None:
-    """Register the webhook of the WhatsApp number, find or make Chatwoot's API inbox, print what to set."""
-    settings = _partial_settings(
-        "DIALOG360_API_KEY",
-        "DIALOG360_WEBHOOK_SECRET",
-        "CHATWOOT_BASE_URL",
-        "CHATWOOT_API_TOKEN",
-        "CHATWOOT_ACCOUNT_ID",
-    )
-    public_url = _public_url(settings, url)
-    try:
-        steps, inbox = asyncio.run(_setup(settings, public_url, apply=not dry_run))
-    except SetupError as error:
-        typer.echo(f"webhooks setup: {error}", err=True)
-        raise typer.Exit(1) from None
-    _report(steps)
-    if inbox is not None:
-        _say(f"\nSet these variables:\nCHATWOOT_INBOX_ID={inbox.id}")
-        shown = shlex.quote(inbox.secret) if show_secrets or sys.stdout.isatty() else "(hidden: add --show-secrets)"
-        _say(f"CHATWOOT_WEBHOOK_SECRET={shown}" if inbox.secret else _UNSHOWN)
-
-
-_UNSHOWN = (
-    "CHATWOOT_WEBHOOK_SECRET is not shown: the token must be an administrator's, and Chatwoot signs webhooks from 4.13"
-)
-
-
-async def _setup(settings: Settings, public_url: str, *, apply: bool) -> tuple[list[Step], Inbox | None]:
-    async with (
-        httpx.AsyncClient(
-            base_url=settings.dialog360_base_url,
-            headers={"D360-API-KEY": _secret(settings.dialog360_api_key)},
-            timeout=_PROBE_TIMEOUT,
-        ) as dialog360,
-        httpx.AsyncClient(
-            base_url=settings.chatwoot_base_url or "",
-            headers={"api_access_token": _secret(settings.chatwoot_api_token)},
-            timeout=_PROBE_TIMEOUT,
-        ) as chatwoot,
-    ):
-        secret = _secret(settings.dialog360_webhook_secret)
-        first = await register_dialog360(dialog360, public_url, secret, apply=apply)
-        account, inbox_id = settings.chatwoot_account_id or 0, settings.chatwoot_inbox_id or 0
-        second, inbox = await register_chatwoot(chatwoot, account, inbox_id, public_url, apply=apply)
-        return [first, second], inbox
-
-
-@webhooks.command()
-def verify(*, url: Annotated[str, typer.Option(help="Our public address.")] = "") -> None:
-    """Send signed and unsigned probes through the public address; exit 1 unless each is answered as it must be."""
-    settings = _partial_settings("DIALOG360_WEBHOOK_SECRET", "CHATWOOT_WEBHOOK_SECRET", "WHATSAPP_VERIFY_TOKEN")
-    steps = asyncio.run(_verify(settings, _public_url(settings, url)))
-    _report(steps)
-    if any(step.outcome is Outcome.REFUSED for step in steps):
-        raise typer.Exit(1)
-
-
-async def _verify(settings: Settings, public_url: str) -> list[Step]:
-    async with httpx.AsyncClient(base_url=public_url, timeout=_PROBE_TIMEOUT) as client:
-        return await verify_webhooks(
-            client,
-            dialog360_secret=_secret(settings.dialog360_webhook_secret),
-            chatwoot_secret=_secret(settings.chatwoot_webhook_secret),
-            verify_token=_secret(settings.whatsapp_verify_token),
-            account_id=settings.chatwoot_account_id or 0,
-        )
-
-
-def _partial_settings(*needed: str) -> Settings:
-    """Settings of a tool that needs only some variables; exits with every faulty or missing one by name."""
-    try:
-        settings = load_settings(partial=True)
-    except SettingsError as error:
-        typer.echo(str(error), err=True)
-        raise typer.Exit(1) from None
-    missing = [name for name in needed if getattr(settings, name.lower()) is None]
-    if missing:
-        typer.echo(f"not set: {', '.join(missing)}", err=True)
-        raise typer.Exit(1)
-    return settings
-
-
-def _public_url(settings: Settings, url: str) -> str:
-    found = url or (f"https://{settings.railway_public_domain}" if settings.railway_public_domain else "")
-    if not found:
-        typer.echo("no public address: give --url https://… (on Railway: `railway domain` makes one)", err=True)
-        raise typer.Exit(1)
-    return found.rstrip("/")
-
-
-def _report(steps: list[Step]) -> None:
-    width = max(len(step.name) for step in steps)
-    for step in steps:
-        _say(f"{step.outcome.value.ljust(13)}  {step.name.ljust(width)}  {step.said}")
-
-
 def autoscale(
     *,
     apply: Annotated[
@@ -293,7 +170,7 @@ def autoscale(
 
     With REDIS_URL a restart keeps the cool-down.
     """
-    settings = _partial_settings("RAILWAY_TOKEN", "RAILWAY_ENVIRONMENT_ID", "AUTOSCALE_SERVICE_ID")
+    settings = partial_settings("RAILWAY_TOKEN", "RAILWAY_ENVIRONMENT_ID", "AUTOSCALE_SERVICE_ID")
     setup_logging(level=settings.log_level)
     try:
         asyncio.run(_autoscale(settings, apply=apply, once=once))
@@ -314,12 +191,12 @@ async def _autoscale(settings: Settings, *, apply: bool, once: bool) -> None:
         memory=settings.autoscale_memory_percent / 100,
     )
     target = Target(settings.railway_environment_id or "", settings.autoscale_service_id or "")
-    headers = {"Project-Access-Token": _secret(settings.railway_token)}
+    headers = {"Project-Access-Token": secret(settings.railway_token)}
     async with AsyncExitStack() as stack:
-        client = await stack.enter_async_context(httpx.AsyncClient(headers=headers, timeout=_PROBE_TIMEOUT))
+        client = await stack.enter_async_context(httpx.AsyncClient(headers=headers, timeout=PROBE_TIMEOUT))
         redis = None
         if settings.redis_url:
-            redis = Redis.from_url(_secret(settings.redis_url), socket_timeout=5, socket_connect_timeout=5)
+            redis = Redis.from_url(secret(settings.redis_url), socket_timeout=5, socket_connect_timeout=5)
             stack.push_async_callback(redis.aclose)
         elif apply:
             log.warning("autoscale.forgetful", advice="REDIS_URL is unset: a restart forgets the cool-down")

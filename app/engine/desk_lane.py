@@ -1,7 +1,9 @@
 """The lane to the recruiters: what a row's `kind` and `body` mean to Chatwoot."""
 
+import contextlib
 import json
 import time
+from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
@@ -14,6 +16,7 @@ from app.database.conversations import ChatwootLink, Conversations, OpenTurn
 from app.database.desk import DeskRecord
 from app.database.outbox import ClaimedRow
 from app.mailbox.mailbox import Mailbox
+from app.recruiting.window import expires_at
 from app.telemetry.logs import get_logger
 from app.telemetry.metrics import DESK_HALTED
 
@@ -22,12 +25,13 @@ log = get_logger()
 MOST_PER_MINUTE = 150
 HALT_SECONDS = 30.0
 REMADE = "This conversation was deleted here and made again; what was said before is in the record."
+WINDOW_ATTRIBUTE = "reply_window_until"
 MISSING_FILE = "(the file could not be fetched from WhatsApp)"
 
 
 class ChatwootLane:
     """Rows to the recruiter: `incoming`, `outgoing`, `note` (body `text`), `status` (`status`), `profile` (`contact`,
-    `labels`), `phone` (`phone_number`), `team` (`team_id`)."""
+    `labels`), `phone` (`phone_number`), `team` (`team_id`), `merge` (`contact_id` that becomes part of this one)."""
 
     settles_each = False
 
@@ -64,15 +68,24 @@ class ChatwootLane:
 
     async def _send(self, row: ClaimedRow, conversation_id: str, address: str) -> str:
         desk = await self._desk(row, conversation_id, address)
+        if row.attempts > 1:
+            await self._tell_remade(desk, address)
         try:
             return await self._write(row, desk, conversation_id, address)
         except NotFound:
             known = await self._known(address)
             if known is None or known.conversation_id == desk.conversation_id:
                 known = await self._make_desk(conversation_id, address)
-                note = {"message_type": "outgoing", "private": True, "content": REMADE}
-                await self._chatwoot.say(known.conversation_id, note, f"{row.id}:remade")
+                await self._mailbox.note_written(address, "remade", row.id)
+            await self._tell_remade(known, address)
             return await self._write(row, known, conversation_id, address)
+
+    async def _tell_remade(self, desk: Desk, address: str) -> None:
+        """Say that the conversation was made anew; a failure leaves it to the row's next attempt."""
+        if key := await self._mailbox.written(address, "remade"):
+            note = {"message_type": "outgoing", "private": True, "content": REMADE}
+            await self._chatwoot.say(desk.conversation_id, note, f"{key}:remade")
+            await self._mailbox.note_written(address, "remade", "")
 
     async def find(self, row: ClaimedRow, *, conversation_id: str, address: str) -> str | None:
         """Chatwoot's id of the message that carries our row id."""
@@ -97,6 +110,9 @@ class ChatwootLane:
             case "phone":
                 await self._phone(desk.contact_id, row.body["phone_number"])
                 return f"phone:{row.id}"
+            case "merge":
+                await self._merge(desk.contact_id, int(row.body["contact_id"]))
+                return f"merge:{row.id}"
             case "team":
                 await self._chatwoot.assign_team(desk.conversation_id, int(row.body["team_id"]))
                 return f"team:{row.id}"
@@ -124,7 +140,23 @@ class ChatwootLane:
                 voice = bool(media.get("voice"))
                 return await self._uploads.say(desk.conversation_id, message, row.id, [file], voice=voice)
             message["content"] = f"{message['content']} {MISSING_FILE}"
-        return await self._chatwoot.say(desk.conversation_id, message, row.id)
+        said = await self._chatwoot.say(desk.conversation_id, message, row.id)
+        if row.kind == "incoming":
+            await self._window(row, desk, address)
+        return said
+
+    async def _window(self, row: ClaimedRow, desk: Desk, address: str) -> None:
+        """Until when a recruiter may answer freely, to the hour: written when the hour is another one."""
+        until = f"{datetime.fromtimestamp(expires_at(row.created_at.timestamp()), UTC):%Y-%m-%d %H}:00 UTC"
+        if await self._mailbox.written(address, "window") == until:
+            return
+        try:
+            await self._chatwoot.update_contact(desk.contact_id, {"custom_attributes": {WINDOW_ATTRIBUTE: until}})
+        except SendError as error:
+            # The message stands in Chatwoot by now: failing here would write it a second time.
+            log.info("window.unshown", error_code=error.code)
+        else:
+            await self._mailbox.note_written(address, "window", until)
 
     async def _fetched(self, media: dict[str, Any]) -> MediaFile | None:
         """None: WhatsApp does not give the file, and will not."""
@@ -171,6 +203,13 @@ class ChatwootLane:
                 raise
             await self._chatwoot.merge_contacts(contact_id, other)
             await self._chatwoot.update_contact(contact_id, fields)
+
+    async def _merge(self, contact_id: int, other: int) -> None:
+        """A contact that is gone was merged before, or deleted by a recruiter: either way there is one left."""
+        if other == contact_id:
+            return
+        with contextlib.suppress(NotFound):
+            await self._chatwoot.merge_contacts(contact_id, other)
 
     async def _desk(self, row: ClaimedRow, conversation_id: str, address: str) -> Desk:
         if "desk" in row.body:  # known when the turn was opened: no look-up

@@ -19,7 +19,8 @@ Json = dict[str, Any]
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Table:
     """A settings table. `wrap` names its records in bodies; `unique` is the field that may not repeat;
-    `listing` and `single` give the answer's form."""
+    `listing` and `single` give the answer's form; `admin`: methods for administrators only; `lower`: fields that are
+    kept in lower case."""
 
     name: str
     wrap: str
@@ -28,10 +29,46 @@ class Table:
     pattern: str = r"(?s).+"
     listing: Callable[[list[Json]], Any] = field(default=lambda rows: rows)
     single: Callable[[Json], Any] = field(default=lambda row: row)
+    admin: frozenset[str] = frozenset({"POST", "PATCH", "DELETE"})
+    lower: str = ""
 
 
 DISPLAY_TYPES = ("text", "number", "currency", "percent", "link", "date", "list", "checkbox")
 MODELS = ("conversation_attribute", "contact_attribute")
+# Chatwoot's own fields: no attribute may be defined under such a key.
+STANDARD = {
+    "conversation_attribute": frozenset(
+        [
+            "status",
+            "priority",
+            "assignee_id",
+            "inbox_id",
+            "team_id",
+            "display_id",
+            "campaign_id",
+            "labels",
+            "browser_language",
+            "country_code",
+            "referer",
+            "created_at",
+            "last_activity_at",
+        ]
+    ),
+    "contact_attribute": frozenset(
+        [
+            "name",
+            "email",
+            "phone_number",
+            "identifier",
+            "country_code",
+            "city",
+            "created_at",
+            "last_activity_at",
+            "referer",
+            "blocked",
+        ]
+    ),
+}
 TABLES = [
     Table(
         name="labels",
@@ -39,6 +76,7 @@ TABLES = [
         defaults={"title": "", "description": "", "color": "#1f93ff", "show_on_sidebar": None},
         unique="title",
         pattern=r"[\w-]+",
+        lower="title",
         listing=lambda rows: {"payload": rows},
     ),
     Table(
@@ -46,9 +84,14 @@ TABLES = [
         wrap="team",
         defaults={"name": "", "description": None, "allow_auto_assign": True, "is_member": False},
         unique="name",
+        lower="name",
     ),
     Table(
-        name="canned_responses", wrap="canned_response", defaults={"short_code": "", "content": ""}, unique="short_code"
+        name="canned_responses",
+        wrap="canned_response",
+        defaults={"short_code": "", "content": ""},
+        unique="short_code",
+        admin=frozenset(),
     ),
     Table(
         name="custom_attribute_definitions",
@@ -72,6 +115,7 @@ TABLES = [
         defaults={"name": None, "url": "", "subscriptions": [], "secret": "", "inbox_id": None},
         unique="url",
         pattern=r"https?://\S+",
+        admin=frozenset({"GET", "POST", "PATCH", "DELETE"}),
         listing=lambda rows: {"payload": {"webhooks": rows}},
         single=lambda row: {"payload": {"webhook": row}},
     ),
@@ -86,21 +130,30 @@ class TableRoutes:
         return [endpoint for table in TABLES for endpoint in self._table(table)]
 
     def _table(self, table: Table) -> list[Endpoint]:
-        bots = table.name == "labels"
-        one = f"/{table.name}/{{id:int}}"
+        all_of, one = f"/{table.name}", f"/{table.name}/{{id:int}}"
+        handles = [
+            ("GET", all_of, self._list),
+            ("POST", all_of, self._create),
+            ("GET", one, self._show),
+            ("PATCH", one, self._update),
+            ("DELETE", one, self._delete),
+        ]
         return [
-            Endpoint("GET", f"/{table.name}", self._for(table, self._list), bots=bots),
-            Endpoint("POST", f"/{table.name}", self._for(table, self._create), bots=bots),
-            Endpoint("GET", one, self._for(table, self._show)),
-            Endpoint("PATCH", one, self._for(table, self._update)),
-            Endpoint("DELETE", one, self._for(table, self._delete)),
+            Endpoint(
+                method,
+                path,
+                self._for(table, handle),
+                bots=table.name == "labels" and path == all_of,
+                admin=method in table.admin,
+            )
+            for method, path, handle in handles
         ]
 
     def _for(self, table: Table, handle: Callable[[Table, Call], Response]) -> Handle:
         return lambda call: handle(table, call)
 
     def _rows(self, table: Table) -> dict[int, Json]:
-        return self.store.state.records.setdefault(table.name, {})
+        return self.store.state.records.get(table.name, {})
 
     def _row(self, table: Table, call: Call) -> Json:
         row = self._rows(table).get(call.number("id"))
@@ -129,9 +182,12 @@ class TableRoutes:
         if table.name == "webhooks":
             row["secret"] = secrets.token_hex(24)
         self._check(table, row)
+        if row.get("attribute_key") in STANDARD.get(row.get("attribute_model", ""), ()):
+            text = "The provided key is not allowed as it might conflict with default attributes."
+            raise invalid(f"Attribute key {text}", "attribute_key")
         row["id"] = self.store.next_id(table.name)
         row["created_at"] = row["updated_at"] = iso(self.desk.clock.now())
-        self._rows(table)[row["id"]] = row
+        self.store.state.records.setdefault(table.name, {})[row["id"]] = row
         self.store.touch()
         return answer(table.single(row))
 
@@ -151,8 +207,8 @@ class TableRoutes:
     def _given(self, table: Table, call: Call) -> Json:
         fields = call.within(table.wrap)
         given = {key: fields[key] for key in table.defaults if key in fields and key != "secret"}
-        if table.name == "labels" and "title" in given:
-            given["title"] = str(given["title"]).strip().lower()
+        if table.lower in given:
+            given[table.lower] = str(given[table.lower] or "").strip().lower()
         if "attribute_display_type" in given:
             given["attribute_display_type"] = _enum(given["attribute_display_type"], DISPLAY_TYPES)
         if "attribute_model" in given:

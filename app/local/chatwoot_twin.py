@@ -41,9 +41,12 @@ VERSION = "4.15.1"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChatwootTwinConfig:
-    """A fresh twin has one account, the service user with `api_token` (administrator), `recruiters` (agents), an
-    agent bot without URL, and the API inbox `inbox_id` whose webhook goes to `webhook_url`, signed with
-    `webhook_secret`. `with_inbox` False leaves inbox and bot out, for the set-up command to create."""
+    """A fresh twin has one account, the service user with `api_token` (administrator), `recruiters` (agents), and the
+    API inbox `inbox_id` whose webhook goes to `webhook_url`, signed with `webhook_secret`.
+
+    `with_bot`: an agent bot without URL is attached to that inbox. A fresh Chatwoot has none, and then what a candidate
+    writes after `resolved` reopens the conversation as `open`. `with_inbox` False leaves the inbox out, for the set-up
+    command to create."""
 
     api_token: str
     webhook_secret: str
@@ -52,6 +55,7 @@ class ChatwootTwinConfig:
     account_name: str = "Recruitment"
     inbox_id: int = 1
     with_inbox: bool = True
+    with_bot: bool = False
     recruiters: tuple[str, ...] = ("Rosa Meijer", "Piet Bakker")
     snapshot: Path | None = None
     settings: ChatwootSettings = field(default_factory=ChatwootSettings)
@@ -102,8 +106,6 @@ class ChatwootTwin:
         if not config.with_inbox:
             return
         if config.inbox_id not in state.inboxes:
-            bot = AgentBot(id=self.store.next_id("bots"), name="Assistant", token=secrets.token_urlsafe(18))
-            state.bots[bot.id] = bot
             state.inboxes[config.inbox_id] = Inbox(
                 id=config.inbox_id,
                 name="WhatsApp",
@@ -111,12 +113,18 @@ class ChatwootTwin:
                 hmac_token=secrets.token_urlsafe(18),
                 lock_to_single_conversation=True,
                 enable_auto_assignment=False,
-                agent_bot_id=bot.id,
             )
             state.last_ids["inboxes"] = max(state.last_ids.get("inboxes", 0), config.inbox_id)
         inbox = state.inboxes[config.inbox_id]
+        if config.with_bot and not inbox.agent_bot_id:
+            inbox.agent_bot_id = self._new_bot().id
         inbox.secret = config.webhook_secret
         inbox.webhook_url = config.webhook_url or inbox.webhook_url
+
+    def _new_bot(self) -> AgentBot:
+        bot = AgentBot(id=self.store.next_id("bots"), name="Assistant", token=secrets.token_urlsafe(18))
+        self.store.state.bots[bot.id] = bot
+        return bot
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:

@@ -206,6 +206,7 @@ async def _open_twins(house: _House, stack: AsyncExitStack) -> None:
         inbox_id=int(house.value("CHATWOOT_INBOX_ID", "1")),
         webhook_url=f"{house.service_url}/webhooks/chatwoot",
         webhook_secret=house.value("CHATWOOT_WEBHOOK_SECRET", kept.chatwoot_webhook_secret),
+        with_bot=True,
         snapshot=house.data_dir / "chatwoot.json",
     )
     if "CHATWOOT_BASE_URL" not in house.given:

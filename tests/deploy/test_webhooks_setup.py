@@ -1,4 +1,4 @@
-"""`webhooks setup` leaves both vendors pointing at us, twice as well as once; `verify` proves the way back."""
+"""`webhooks setup` leaves both vendors pointing at us, twice as well as once; `verify` proves the way in and back."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -9,9 +9,12 @@ import pytest
 
 from app.local.chatwoot_twin import ChatwootTwinConfig, create_chatwoot_twin
 from app.local.postgres import PostgresServer
-from app.operations.webhooks_setup import Outcome, SetupError, register_chatwoot, register_dialog360, verify
+from app.operations.chatwoot_round_trip import ServiceCount, round_trip
+from app.operations.chatwoot_setup import set_up_inbox
+from app.operations.setup_steps import ChatwootAccount, Outcome, SetupError
+from app.operations.webhooks_setup import register_dialog360, verify
 from tests.deploy.test_preflight import run
-from tests.fixtures.stack import CHATWOOT_SECRET, CHATWOOT_TOKEN, VERIFY_TOKEN, Stack, running_stack
+from tests.fixtures.stack import CHATWOOT_SECRET, CHATWOOT_TOKEN, OPS_TOKEN, VERIFY_TOKEN, Stack, running_stack
 from tests.fixtures.telemetry import serve
 from tests.fixtures.twins import D360_KEY, D360_SECRET
 
@@ -64,32 +67,34 @@ async def test_the_number_is_pointed_at_us_once(dialog360: httpx.AsyncClient) ->
 
 
 async def test_an_inbox_is_made_once_found_again_and_its_secret_read(chatwoot: httpx.AsyncClient) -> None:
-    dry, none = await register_chatwoot(chatwoot, 1, 0, OURS, apply=False)
+    only_said, doing = ChatwootAccount(chatwoot, 1, apply=False), ChatwootAccount(chatwoot, 1, apply=True)
+    none, dry = await set_up_inbox(only_said, 0, OURS)
     assert (dry.outcome, none) == (Outcome.WOULD, None)
-    made, inbox = await register_chatwoot(chatwoot, 1, 0, OURS, apply=True)
+    inbox, made = await set_up_inbox(doing, 0, OURS)
     assert made.outcome is Outcome.DONE
     assert inbox is not None
-    assert inbox.secret
-    again, same = await register_chatwoot(chatwoot, 1, inbox.id, OURS, apply=True)
+    assert inbox["secret"]
+    same, again = await set_up_inbox(doing, inbox["id"], OURS)
     assert (again.outcome, same) == (Outcome.RIGHT, inbox)
-    shown = (await chatwoot.get(f"/api/v1/accounts/1/inboxes/{inbox.id}")).json()
-    assert shown["lock_to_single_conversation"] is True
-    assert shown["webhook_url"] == f"{OURS}/webhooks/chatwoot"
+    assert inbox["lock_to_single_conversation"] is True
+    assert inbox["webhook_url"] == f"{OURS}/webhooks/chatwoot"
 
 
 async def test_a_moved_address_is_corrected_in_place(chatwoot: httpx.AsyncClient) -> None:
-    _, inbox = await register_chatwoot(chatwoot, 1, 0, OURS, apply=True)
+    only_said, doing = ChatwootAccount(chatwoot, 1, apply=False), ChatwootAccount(chatwoot, 1, apply=True)
+    inbox, _ = await set_up_inbox(doing, 0, OURS)
     assert inbox is not None
-    moved, _ = await register_chatwoot(chatwoot, 1, inbox.id, "https://new.example.org", apply=False)
+    _, moved = await set_up_inbox(only_said, inbox["id"], "https://new.example.org")
     assert (moved.outcome, "webhook_url" in moved.said) == (Outcome.WOULD, True)
-    moved, same = await register_chatwoot(chatwoot, 1, inbox.id, "https://new.example.org", apply=True)
-    assert (moved.outcome, same) == (Outcome.DONE, inbox)
-    await register_chatwoot(chatwoot, 1, inbox.id, OURS, apply=True)
+    same, moved = await set_up_inbox(doing, inbox["id"], "https://new.example.org")
+    assert moved.outcome is Outcome.DONE
+    assert same == {**inbox, "webhook_url": "https://new.example.org/webhooks/chatwoot"}
+    await set_up_inbox(doing, inbox["id"], OURS)
 
 
 async def test_wrong_keys_and_numbers_are_said_in_words(parts: Stack, chatwoot: httpx.AsyncClient) -> None:
     with pytest.raises(SetupError, match="CHATWOOT_INBOX_ID"):
-        await register_chatwoot(chatwoot, 1, 4711, OURS, apply=True)
+        await set_up_inbox(ChatwootAccount(chatwoot, 1, apply=True), 4711, OURS)
     async with httpx.AsyncClient(base_url=parts.environ["DIALOG360_BASE_URL"]) as client:
         with pytest.raises(SetupError, match="DIALOG360_API_KEY"):
             await register_dialog360(client, OURS, D360_SECRET, apply=True)
@@ -130,3 +135,61 @@ async def test_the_commands_do_all_of_it(parts: Stack) -> None:
     code, said = await run({"DIALOG360_API_KEY": "x"}, "webhooks", "setup")
     assert code == 1
     assert "DIALOG360_WEBHOOK_SECRET, CHATWOOT_BASE_URL, CHATWOOT_API_TOKEN, CHATWOOT_ACCOUNT_ID" in said
+    code, said = await run(parts.environ, "webhooks", "setup", "--url", url, "--dry-run", "--apply")
+    assert code == 2
+    assert "give one of them" in said
+
+
+def left_in(parts: Stack) -> tuple[int, int]:
+    state = parts.chatwoot.store.state
+    return len(state.contacts), len(state.conversations)
+
+
+async def test_a_note_in_chatwoot_comes_back_through_the_public_address_and_nothing_is_left(parts: Stack) -> None:
+    url, before = f"http://127.0.0.1:{parts.ports[0]}", left_in(parts)
+    code, said = await run(parts.environ, "webhooks", "verify", "--url", url)
+    assert code == 0, said
+    assert "signed webhook was accepted" in said
+    # The same at the end of `setup`, now that a service answers.
+    code, said = await run(parts.environ, "webhooks", "setup", "--url", url, "--apply")
+    assert code == 0, said
+    assert "signed webhook was accepted" in said
+    assert left_in(parts) == before
+    async with httpx.AsyncClient(base_url=url, headers={"authorization": f"Bearer {OPS_TOKEN}"}) as client:
+        told = (await client.get("/metrics")).text
+    events = [line for line in told.splitlines() if line.startswith('webhook_events_total{channel="chatwoot"')]
+    assert events
+    assert all('outcome="ignored"' in line for line in events), "the service kept something of the check"
+
+
+async def test_a_way_back_that_is_cut_is_told_with_chatwoots_reason(parts: Stack) -> None:
+    url, inbox, before = f"http://127.0.0.1:{parts.ports[0]}", parts.chatwoot.store.state.inboxes[1], left_in(parts)
+    inbox.secret, right = "another secret", inbox.secret
+    try:
+        code, said = await run(parts.environ, "webhooks", "verify", "--url", url)
+    finally:
+        inbox.secret = right
+    assert code == 1
+    assert "round trip" in said
+    assert "could not deliver its webhook: 401" in said
+    assert left_in(parts) == before
+
+
+async def test_silence_is_a_fault_only_where_the_service_can_be_asked(parts: Stack) -> None:
+    inbox, before = parts.chatwoot.store.state.inboxes[1], left_in(parts)
+    account_client = httpx.AsyncClient(
+        base_url=parts.environ["CHATWOOT_BASE_URL"], headers={"api_access_token": CHATWOOT_TOKEN}
+    )
+    inbox.webhook_url, right = "", inbox.webhook_url  # Chatwoot sends nothing, and so reports nothing
+    try:
+        async with account_client, httpx.AsyncClient(base_url=f"http://127.0.0.1:{parts.ports[0]}") as service:
+            account = ChatwootAccount(account_client, 1, apply=True)
+            unasked = await round_trip(account, 1, ServiceCount(service, "wrong"), patience=0.1)
+            asked = await round_trip(account, 1, ServiceCount(service, OPS_TOKEN), patience=0.1)
+    finally:
+        inbox.webhook_url = right
+    assert unasked.outcome is Outcome.RIGHT
+    assert "reported no failure in 0.1 s" in unasked.said
+    assert asked.outcome is Outcome.REFUSED
+    assert "counted no webhook" in asked.said
+    assert left_in(parts) == before

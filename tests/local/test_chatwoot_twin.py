@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,13 @@ from tests.fixtures.twins import (
 )
 
 Json = dict[str, Any]
+
+
+@pytest.fixture
+async def chatwoot() -> AsyncIterator[ChatwootRun]:
+    """With an agent bot attached to the inbox, as after `webhooks setup`."""
+    async with running_chatwoot_twin(with_bot=True) as run:
+        yield run
 
 
 # Webhooks
@@ -250,6 +258,16 @@ async def test_an_active_bot_makes_new_and_reopened_conversations_pending(chatwo
     assert (await chatwoot.view(number))["status"] == "open"
 
 
+async def test_a_fresh_inbox_has_no_bot_and_reopens_what_was_resolved() -> None:
+    async with running_chatwoot_twin() as run:
+        assert await run.api("GET", "/inboxes/1/agent_bot") == {"agent_bot": {}}
+        assert await run.api("GET", "/agent_bots") == []
+        number = await run.mirrored()
+        await run.api("POST", f"/conversations/{number}/toggle_status", {"status": "resolved"})
+        await run.api("POST", f"/conversations/{number}/messages", {"content": "Hi", "message_type": "incoming"})
+        assert (await run.view(number))["status"] == "open"
+
+
 async def test_labels_and_custom_attributes_replace_what_was_there(chatwoot: ChatwootRun) -> None:
     number = await chatwoot.mirrored()
     await chatwoot.api("POST", f"/conversations/{number}/labels", {"labels": ["intake", "nl"]})
@@ -310,7 +328,8 @@ async def test_an_agent_who_opens_takes_the_conversation_and_a_bot_hands_off(cha
 
 
 async def test_newer_servers_give_pending_conversations_a_typed_owner() -> None:
-    async with running_chatwoot_twin(settings=ChatwootSettings(job_seconds=0, typed_owner=True)) as run:
+    settings = ChatwootSettings(job_seconds=0, typed_owner=True)
+    async with running_chatwoot_twin(settings=settings, with_bot=True) as run:
         number = await run.mirrored()
         assert (await run.view(number))["meta"]["assignee_type"] == "AgentBot"
         assert (await run.act(number, assignee_id=2))["status"] == "open"
@@ -573,18 +592,35 @@ async def test_settings_tables(chatwoot: ChatwootRun) -> None:
     assert (await chatwoot.raw("POST", "/labels", {"title": "two words"})).status_code == 422
     assert [row["title"] for row in (await chatwoot.api("GET", "/labels"))["payload"]] == ["intake"]
     definition = {
-        "attribute_display_name": "City",
+        "attribute_display_name": "Role",
         "attribute_display_type": 0,
-        "attribute_key": "city",
+        "attribute_key": "role",
         "attribute_model": 1,
     }
     created = await chatwoot.api("POST", "/custom_attribute_definitions", definition)
+    refused = await chatwoot.raw("POST", "/custom_attribute_definitions", definition)
+    assert (refused.status_code, refused.json()["attributes"]) == (422, ["attribute_key"])
+    # Chatwoot has a field `city` of its own.
+    refused = await chatwoot.raw("POST", "/custom_attribute_definitions", {**definition, "attribute_key": "city"})
+    assert (refused.status_code, refused.json()["attributes"]) == (422, ["attribute_key"])
+    team = await chatwoot.api("POST", "/teams", {"team": {"name": "Recruitment", "allow_auto_assign": False}})
+    assert (team["name"], team["allow_auto_assign"]) == ("recruitment", False)
+    assert (await chatwoot.raw("POST", "/teams", {"name": "recruitment"})).status_code == 422
     assert (created["attribute_display_type"], created["attribute_model"]) == ("text", "contact_attribute")
     assert await chatwoot.api("GET", "/custom_attribute_definitions?attribute_model=0") == []
     await chatwoot.api("POST", "/canned_responses", {"short_code": "hi", "content": "Hello there"})
     assert len(await chatwoot.api("GET", "/canned_responses?search=hello")) == 1
     await chatwoot.api("DELETE", f"/labels/{label['id']}")
     assert (await chatwoot.api("GET", "/labels"))["payload"] == []
+
+
+@pytest.mark.parametrize(
+    "table", ["labels", "teams", "custom_attribute_definitions", "webhooks", "agent_bots", "inboxes"]
+)
+async def test_an_agents_token_may_not_change_settings(chatwoot: ChatwootRun, table: str) -> None:
+    agent = {"api_access_token": chatwoot.twin.store.state.users[2].token}
+    refused = await chatwoot.http.post(f"/api/v1/accounts/1/{table}", json={"name": "x"}, headers=agent)
+    assert (refused.status_code, refused.json()) == (401, {"error": "You are not authorized to do this action"})
 
 
 async def test_limits_answer_in_plain_text(chatwoot: ChatwootRun) -> None:

@@ -48,10 +48,13 @@ class GuidedCrm:
 
     @staticmethod
     def _attributes(language: str, decision: Decision) -> Json:
-        """Contact attributes in Chatwoot; profile values only, and only those that are known."""
+        """Contact attributes in Chatwoot; profile values only, and only those that are known.
+
+        Not `name` and `city`: Chatwoot has fields of its own by these names and shows no attribute for them.
+        """
         profile = assemble(decision.profile)
         attributes: Json = {"language": language, "intake_stage": decision.stage}
-        simple = {"name": profile.name, "role": profile.role, "city": profile.city}
+        simple = {"candidate_name": profile.name, "role": profile.role, "town": profile.city}
         attributes |= {key: value for key, value in simple.items() if value is not None}
         if profile.available_from is not None:
             attributes["available_from"] = profile.available_from.isoformat()

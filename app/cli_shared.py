@@ -1,0 +1,35 @@
+"""What the operators' commands share: settings that may be incomplete, and output."""
+
+import sys
+
+import httpx
+import typer
+from pydantic import SecretStr
+
+from app.settings import Settings, SettingsError, load_settings
+
+PROBE_TIMEOUT = httpx.Timeout(5.0)
+
+
+def secret(value: SecretStr | None) -> str:
+    """The text of a secret, empty when it is unset."""
+    return value.get_secret_value() if value is not None else ""
+
+
+def say(text: str) -> None:
+    """One line for the operator."""
+    sys.stdout.write(text + "\n")
+
+
+def partial_settings(*needed: str) -> Settings:
+    """Settings of a tool that needs only some variables; exits with every faulty or missing one by name."""
+    try:
+        settings = load_settings(partial=True)
+    except SettingsError as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(1) from None
+    missing = [name for name in needed if getattr(settings, name.lower()) is None]
+    if missing:
+        typer.echo(f"not set: {', '.join(missing)}", err=True)
+        raise typer.Exit(1)
+    return settings
