@@ -151,11 +151,12 @@ def of_api(message: dict[str, Any], address: str, *, bots_speak: bool = False) -
         Webhook,
         strict=False,
     )
-    if (hook.content_attributes or {}).get("deleted"):
-        return []
     conversation = Conversation(
         id=int(message.get("conversation_id") or 0), contact_inbox=ContactInbox(source_id=address)
     )
+    if (hook.content_attributes or {}).get("deleted"):
+        # A listing says neither when it was deleted nor, by then, what it said.
+        return _deleted(msgspec.structs.replace(hook, updated_at=hook.created_at), conversation)
     return _message(hook, conversation, bots_speak=bots_speak)
 
 

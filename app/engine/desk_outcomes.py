@@ -15,6 +15,8 @@ from app.telemetry.logs import get_logger
 log = get_logger()
 TEMPLATES_SECONDS = 300.0
 MOST_AT_ONCE = 5
+# A token that was refused is tried again this much later.
+HALT_SECONDS = 30.0
 MOST_TEMPLATES = 10
 FAILED = frozenset({State.FAILED, State.DEAD})
 WINDOW_CODE = "131047"
@@ -98,9 +100,12 @@ class DeskOutcomes:
         self._chatwoot = chatwoot
         self._templates = templates
         self._wakeups = wakeups
+        self._halted_until = 0.0
 
     async def show(self) -> None:
-        """Raises RecordError; trouble of Chatwoot is left for the next pass."""
+        """Raises RecordError; trouble of Chatwoot is left for the next pass, a refused token for a later one."""
+        if time.monotonic() < self._halted_until:
+            return
         outcomes = await self._record.unshown()
         if not outcomes:
             return
@@ -134,10 +139,15 @@ class DeskOutcomes:
         if not outcome.message_id or not outcome.display_id or not outcome.mark:
             return True
         async with limit:
+            if time.monotonic() < self._halted_until:
+                return False
             try:
                 error = reason_of(outcome) if outcome.mark == "failed" else ""
                 await self._chatwoot.report(outcome.display_id, outcome.message_id, outcome.mark, error)
-            except (Retry, Ambiguous, Halted):
+            except Halted:
+                self._halted_until = time.monotonic() + HALT_SECONDS
+                return False
+            except (Retry, Ambiguous):
                 return False
             except SendError as error:
                 log.info("outcome.unshown", error_code=error.code)  # deleted by a recruiter

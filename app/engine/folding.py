@@ -22,7 +22,10 @@ SILENT = frozenset({Kind.REACTION, Kind.REVOKE})
 
 @dataclass(frozen=True)
 class Fold:
-    """Events of one turn, each list in arrival order; `sender` joins all ids that the candidate's messages showed."""
+    """Events of one turn in arrival order, recruiters' words in the order in which they were written.
+
+    `sender` joins all ids that the candidate's messages showed.
+    """
 
     said: list[CandidateSaid] = field(default_factory=list)
     recruiter: list[RecruiterSaid] = field(default_factory=list)
@@ -60,6 +63,11 @@ class Fold:
         return [event for event in self.recruiter if not event.automatic]
 
     @property
+    def by_desk(self) -> bool:
+        """Whether recruiters, or the desk itself, did anything."""
+        return bool(self.recruiter or self.notes or self.desk or self.deleted or self.back)
+
+    @property
     def message_ids(self) -> list[str]:
         """Ids under which these events are kept in the transcript."""
         return [event.message.message_id for event in self.said] + [recruiter_id(event) for event in self.recruiter]
@@ -78,8 +86,7 @@ class Fold:
         )
 
     def __bool__(self) -> bool:
-        recruiters = self.recruiter or self.notes or self.desk or self.deleted or self.back
-        return bool(self.said or recruiters or self.identities)
+        return bool(self.said or self.by_desk or self.identities)
 
 
 def recruiter_id(event: RecruiterSaid) -> str:
@@ -109,4 +116,6 @@ def fold(events: Sequence[Event]) -> Fold:
                 out.desk.append(event)
             case IdentityChanged():
                 out.identities.append(event)
+    # Chatwoot numbers messages as they are written; their webhooks may overtake each other.
+    out.recruiter.sort(key=lambda event: event.message_id)
     return out

@@ -8,6 +8,7 @@ import msgspec
 from app.channels.chatwoot_files import ChatwootFiles
 from app.channels.errors import Rejected, WindowClosed
 from app.channels.media import WhatsAppMedia
+from app.channels.media_convert import MediaConverter
 from app.channels.media_types import fits_caption, media_body
 from app.channels.whatsapp import WINDOW, Recipient, WhatsApp, reply_body, template_body, text_body
 from app.database.conversations import Conversations
@@ -35,6 +36,7 @@ class WhatsAppLane:
         self._whatsapp = whatsapp
         self._media = media
         self._files = files
+        self._converter = MediaConverter()
         self._conversations = conversations
         self._desk = desk
 
@@ -61,11 +63,12 @@ class WhatsAppLane:
         raise Rejected(f"unknown kind of row {row.kind!r}")
 
     async def _file(self, row: ClaimedRow, quoted: str) -> dict[str, Any]:
-        file = await self._files.download(msgspec.convert(row.body["attachment"], RecruiterAttachment))
+        whole = await self._files.download(msgspec.convert(row.body["attachment"], RecruiterAttachment))
+        file = await self._converter.fit(whole)
         media_id = await self._media.upload(file.content, file.mime, file.filename or "file")
         caption = row.body.get("caption", "")
         if caption and not fits_caption(file.mime, caption):
-            caption = ""
+            raise Rejected("WhatsApp shows no text under a recording. Please send the text and the file apart")
         return media_body(media_id, file.mime, filename=file.filename, caption=caption, reply_to=quoted)
 
     async def _check_window(self, row: ClaimedRow, address: str) -> None:

@@ -26,6 +26,8 @@ MOST_CONVERSATION_PAGES = 40
 MOST_MESSAGE_PAGES = 10
 # A webhook takes a moment; what is younger is still its business.
 SETTLED_SECONDS = 5.0
+# Ids are remembered for eight days; what was deleted before that would be news again.
+DELETED_SECONDS = 7 * 86400.0
 _encoder = msgspec.json.Encoder()
 
 
@@ -98,20 +100,28 @@ class Reconciliation:
         for _ in range(MOST_MESSAGE_PAGES):
             page = await self._chatwoot.messages(cursor.display_id, after=after)
             settled = [each for each in page if float(each.get("created_at") or 0) <= time.time() - SETTLED_SECONDS]
-            items: list[Item] = [
-                (address, key, _encoder.encode(event).decode(), chatwoot_inbound.takes_over(event))
-                for message in settled
-                for address, key, event in chatwoot_inbound.of_api(
-                    message | {"conversation_id": cursor.display_id}, cursor.address, bots_speak=self._bots_speak
-                )
-            ]
-            if items:
-                self._gaps += (await self._intake.store(items)).fresh
+            await self._store(cursor, settled)
             if settled:
                 after = int(settled[-1]["id"])
                 await self._record.move_cursor(cursor.conversation_id, after)
             if len(settled) < len(page) or not page:
                 break
+        # What was taken back of the latest: it may not have gone out yet.
+        latest = await self._chatwoot.messages(cursor.display_id)
+        oldest = time.time() - DELETED_SECONDS
+        gone = [each for each in latest if (each.get("content_attributes") or {}).get("deleted")]
+        await self._store(cursor, [each for each in gone if float(each.get("created_at") or 0) > oldest])
+
+    async def _store(self, cursor: Cursor, messages: list[dict[str, Any]]) -> None:
+        items: list[Item] = [
+            (address, key, _encoder.encode(event).decode(), chatwoot_inbound.takes_over(event))
+            for message in messages
+            for address, key, event in chatwoot_inbound.of_api(
+                message | {"conversation_id": cursor.display_id}, cursor.address, bots_speak=self._bots_speak
+            )
+        ]
+        if items:
+            self._gaps += (await self._intake.store(items)).fresh
 
     async def _state(self, cursor: Cursor, shown: dict[str, Any]) -> int:
         """Status and assignee as Chatwoot lists them; the mailbox drops what it knows."""

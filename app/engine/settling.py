@@ -3,11 +3,13 @@
 from dataclasses import dataclass
 
 from app.mailbox.mailbox import Clock
-from app.recruiting.events import CandidateSaid
+from app.recruiting.events import CandidateSaid, RecruiterSaid
 from app.recruiting.messages import Kind
 
 # Marks that end a sentence in the languages we speak (Arabic question mark and full stop included).
 SENTENCE_END = (".", "!", "?", "…", "؟", "۔", ")")
+# Webhooks of messages written one after the other may overtake each other; together they can be put in order.
+RECRUITER_SECONDS = 0.4
 # A message this long is rarely a fragment.
 COMPLETE_CHARACTERS = 80
 
@@ -23,8 +25,10 @@ class Pace:
 
 def quiet_seconds(pace: Pace, clock: Clock) -> float:
     """How long the candidate has to be quiet before the turn begins."""
+    if isinstance(clock.newest, RecruiterSaid):
+        return RECRUITER_SECONDS
     if not isinstance(clock.newest, CandidateSaid):
-        return 0.0  # a recruiter, a timer: nothing to wait for
+        return 0.0  # a command, a timer: nothing to wait for
     message = clock.newest.message
     if message.kind is Kind.CHOICE:
         return pace.short / 2

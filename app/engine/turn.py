@@ -135,7 +135,8 @@ class Turns:
         if result.status in (CommitStatus.STALE, CommitStatus.TAKEN_OVER):
             log.info("turn.reopened", outcome=result.status)
             return Turned(str(result.status), 0, reopen=True)
-        if commit.owner is not None:
+        if commit.owner is not None or events.by_desk:
+            # Also where the owner stays: the door held for what turned out to take nothing, a message taken back.
             await self._mailbox.set_hold(lease, held=result.owner is not Owner.ASSISTANT)
         talks = bool(events.humans) and events.humans[-1].at > acts.paused_at
         if talks or (commit.owner is not None and result.owner is Owner.ASSISTANT):

@@ -285,14 +285,19 @@ class Mailbox:
         await pipe.execute()
 
     async def pace(self, address: str, *, most: int, seconds: int) -> float:
-        """Count one write of this conversation; returns seconds to wait when `most` were made in this window."""
-        counter = f"{keys(address, 'desk')[0]}:pace"
+        """Count one write; returns seconds to wait, uncounted, when `most` were made in the last `seconds`."""
+        writes, name, now = f"{keys(address, 'desk')[0]}:pace", secrets.token_hex(8), time.time()
         pipe = self._redis.pipeline(transaction=True)
-        pipe.incr(counter)
-        pipe.expire(counter, seconds, nx=True)
-        pipe.pttl(counter)
-        count, _, left = await pipe.execute()
-        return max(left, 1000) / 1000 if count > most else 0.0
+        pipe.zremrangebyscore(writes, 0, now - seconds)
+        pipe.zadd(writes, {name: now})
+        pipe.zcard(writes)
+        pipe.zrange(writes, 0, 0, withscores=True)
+        pipe.expire(writes, seconds)
+        _, _, count, oldest, _ = await pipe.execute()
+        if count <= most:
+            return 0.0
+        await self._redis.zrem(writes, name)
+        return max(1.0, float(oldest[0][1]) + seconds - now)
 
     async def erase(self, address: str) -> None:
         """Forget a mailbox: events, clocks, parked events, marks."""

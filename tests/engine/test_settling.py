@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.engine.settling import Pace, quiet_seconds, wait_seconds
+from app.engine.settling import RECRUITER_SECONDS, Pace, quiet_seconds, wait_seconds
 from app.mailbox.mailbox import Clock
 from app.recruiting.events import CandidateSaid, Event, RecruiterSaid, Sender
 from app.recruiting.messages import InboundMessage, Kind
@@ -36,7 +36,10 @@ def test_a_tap_waits_least_then_a_sentence_then_a_fragment_deep_in_a_burst() -> 
 
 
 def test_what_recruiters_do_waits_for_nothing() -> None:
-    assert quiet_seconds(PACE, clock(RecruiterSaid(message_id=1, conversation_id=1, at=0.0, text="hi"))) == 0.0
+    assert (
+        quiet_seconds(PACE, clock(RecruiterSaid(message_id=1, conversation_id=1, at=0.0, text="hi")))
+        == RECRUITER_SECONDS
+    )
 
 
 def test_a_sentence_in_arabic_is_complete_too() -> None:

@@ -49,7 +49,10 @@ for i, event in ipairs(cmsgpack.unpack(ARGV[1])) do
   -- A repeated webhook wakes again: its first copy may have died between storing and waking.
   local epoch = 0
   if stored == 1 then
-    if redis.call('HSETNX', box .. 'h', 'woken', '1') == 1 then epoch = tonumber(redis.call('HGET', box .. 'h', 'epoch') or '0') + 1 end
+    -- Who takes over does not wait for the burst that somebody else was woken for.
+    if redis.call('HSETNX', box .. 'h', 'woken', '1') == 1 or event[4] then
+      epoch = tonumber(redis.call('HGET', box .. 'h', 'epoch') or '0') + 1
+    end
   elseif redis.call('EXISTS', box .. 'q') == 1 and (fresh or redis.call('ZSCORE', box .. 'seen', event[2])) then
     epoch = tonumber(redis.call('HGET', box .. 'h', 'epoch') or '0') + 1
   end
