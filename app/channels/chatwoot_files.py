@@ -20,8 +20,8 @@ from app.channels.chatwoot import _refusal as refusal
 from app.channels.chatwoot_inbound import MARKER
 from app.channels.errors import Ambiguous, Rejected, Retry
 from app.channels.markup import without_liquid
-from app.channels.media import MediaFile, read_limited
-from app.channels.media_types import DOCUMENT_CAP
+from app.channels.media import MediaFile, MediaTooLarge, read_limited
+from app.channels.media_types import ACCEPTED, DOCUMENT_CAP, MEGABYTE
 from app.recruiting.events import RecruiterAttachment
 
 _BLOBS = "/rails/active_storage/"
@@ -112,6 +112,9 @@ class ChatwootFiles:
                     content = await read_limited(response, DOCUMENT_CAP)
                 finally:
                     await response.aclose()
+            except MediaTooLarge:
+                most = DOCUMENT_CAP // MEGABYTE
+                raise MediaTooLarge(f"The file is larger than {most} MB, which is the most. {ACCEPTED}") from None
             except httpx.HTTPError:
                 raise Retry("the attachment's storage cannot be reached", kind="network") from None
             if response.status_code == 200:

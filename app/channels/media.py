@@ -224,7 +224,9 @@ class WhatsAppMedia:
         """
         form = media_form(mime)
         if len(content) > form.cap:
-            raise MediaTooLarge(f"WhatsApp takes {form.kind} files up to {form.cap // MEGABYTE} MB")
+            raise MediaTooLarge(
+                f"The file is too large: WhatsApp takes {form.kind} files up to {form.cap // MEGABYTE} MB"
+            )
         try:
             response = await self._http.post(
                 "/media",

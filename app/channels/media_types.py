@@ -13,6 +13,12 @@ CAPTION_LENGTH = 1024
 # Largest file by kind (Meta: audio and video 16 MB, image 5 MB).
 CAPS = {"audio": 16 * MEGABYTE, "video": 16 * MEGABYTE, "image": 5 * MEGABYTE, "document": DOCUMENT_CAP}
 
+# Said wherever a recruiter's file is refused.
+ACCEPTED = (
+    "WhatsApp takes pictures (JPEG, PNG) up to 5 MB, audio (OGG, MP3, M4A, AAC, AMR) and video (MP4, 3GP) up to 16 MB, "
+    f"and PDF, Word, Excel, PowerPoint and text up to {DOCUMENT_CAP // MEGABYTE} MB"
+)
+
 _OFFICE = "application/vnd.openxmlformats-officedocument."
 _KINDS = {
     "audio": ("audio/aac", "audio/amr", "audio/mpeg", "audio/mp4", "audio/ogg"),
@@ -57,14 +63,24 @@ class MediaForm(msgspec.Struct, frozen=True):
     cap: int
 
 
+def whatsapps_name(mime: str) -> str:
+    """The type without parameters, by the name that WhatsApp knows it by, if it does."""
+    plain = mime.partition(";")[0].strip().lower()
+    return _OTHER_NAMES.get(plain, plain)
+
+
+def known_form(mime: str) -> MediaForm | None:
+    """How WhatsApp carries the type; None = not at all."""
+    plain = whatsapps_name(mime)
+    kind = _KIND_OF.get(plain)
+    return MediaForm(kind, plain, CAPS[kind]) if kind else None
+
+
 def media_form(mime: str) -> MediaForm:
     """Raises Rejected with a title that a recruiter understands."""
-    plain = mime.partition(";")[0].strip().lower()
-    plain = _OTHER_NAMES.get(plain, plain)
-    kind = _KIND_OF.get(plain)
-    if kind is None:
-        raise Rejected(f"WhatsApp does not take files of type {_shown(plain)}", kind="media")
-    return MediaForm(kind, plain, CAPS[kind])
+    if form := known_form(mime):
+        return form
+    raise Rejected(f"WhatsApp does not take files of type {_shown(whatsapps_name(mime))}. {ACCEPTED}", kind="media")
 
 
 def _shown(mime: str) -> str:
@@ -87,8 +103,11 @@ def media_body(
     media_id: str, mime: str, *, filename: str = "", caption: str = "", reply_to: str = ""
 ) -> dict[str, Any]:
     """Wire form of a message with an uploaded file; `caption` only if `fits_caption`. Raises Rejected."""
-    kind = media_form(mime).kind
-    media: dict[str, str] = {"id": media_id}
+    form = media_form(mime)
+    kind = form.kind
+    media: dict[str, Any] = {"id": media_id}
+    if form.mime == "audio/ogg":  # Opus, as the lane sees to it: shown as a voice message, and transcribed on the phone
+        media["voice"] = True
     if kind == "document":
         media["filename"] = filename or "document"
     if caption:

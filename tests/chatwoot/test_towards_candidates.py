@@ -1,15 +1,20 @@
 """What a recruiter writes reaches the candidate, or the recruiter learns why not."""
 
 import base64
+import io
 from collections.abc import Callable
 
+import av
 import pytest
+from PIL import Image
 
+from app.channels.media_types import DOCUMENT_CAP
 from app.database.conversations import Owner
 from app.database.outbox import State
 from app.local.chatwoot_state import Message
 from tests.faults.test_takeover import in_chatwoot
 from tests.fixtures.stack import Phone, Stack, until_true
+from tests.media import recordings
 
 PDF = b"%PDF-1.4\n1 0 obj<</Type/Catalog>>endobj\ntrailer<</Root 1 0 R>>\n%%EOF\n"
 
@@ -75,7 +80,8 @@ async def test_a_file_that_whatsapp_does_not_take_is_named_in_a_note(desk: Stack
     _, conversation = await met(desk)
     file = {"filename": "a.zip", "mime_type": "application/zip", "content_base64": base64.b64encode(b"PK").decode()}
     said = await desk.recruiter(conversation, attachments=[file])
-    await until_noted(desk, conversation, "WhatsApp does not take files of type application/zip")
+    note = await until_noted(desk, conversation, "WhatsApp does not take files of type application/zip")
+    assert "pictures (JPEG, PNG) up to 5 MB" in (note.content or "")
     await until_message(desk, said["id"], lambda each: each.status == "failed", "the message to be marked failed")
 
 
@@ -152,3 +158,62 @@ async def test_what_the_assistant_no_longer_sent_is_not_shown_as_said(desk: Stac
     await until_message(desk, answer.id, lambda each: each.status == "failed", "the answer to be marked as not sent")
     assert "not sent" in desk.chatwoot.store.state.messages[answer.id].content_attributes["external_error"]
     assert [each["text"] for each in replies[1:]] == ["Rosa here"]
+
+
+async def arrived(desk: Stack, phone: Phone, kind: str) -> tuple[str, bytes]:
+    """The type and content of the file that the phone shows."""
+    replies = await phone.until(lambda all_: any(each["type"] == kind for each in all_), f"the {kind}", seconds=30)
+    [file] = [each["file"] for each in replies if each["type"] == kind]
+    stored = await desk.whatsapp_http.get(f"/_twin/media/{file['media_id']}")
+    return file["mime_type"], stored.content
+
+
+def attached(content: bytes, mime: str, filename: str = "from Rosa") -> dict[str, str]:
+    return {"filename": filename, "mime_type": mime, "content_base64": base64.b64encode(content).decode()}
+
+
+async def test_a_picture_of_another_type_arrives_as_one_that_phones_show(desk: Stack) -> None:
+    phone, conversation = await met(desk)
+    webp = recordings.picture("WEBP", exif=recordings.placed())
+    await desk.recruiter(conversation, content="The office", attachments=[attached(webp, "image/webp")])
+    mime, content = await arrived(desk, phone, "image")
+    image = Image.open(io.BytesIO(content))
+    assert (mime, image.format, image.size) == ("image/jpeg", "JPEG", (80, 120))
+    assert "The office" in [each["text"] for each in await phone.replies()]
+
+
+async def test_a_recorded_voice_arrives_as_a_voice_message(desk: Stack) -> None:
+    phone, conversation = await met(desk)
+    webm = recordings.recorded("webm", sound="libopus")
+    await desk.recruiter(conversation, attachments=[attached(webm, "audio/webm")])
+    mime, content = await arrived(desk, phone, "audio")
+    with av.open(io.BytesIO(content), "r") as heard:
+        frame = next(heard.decode(audio=0))
+    assert (mime, heard.format.name, frame.layout.name) == ("audio/ogg", "ogg", "mono")
+
+
+async def test_a_recorded_film_arrives_as_mp4(desk: Stack) -> None:
+    phone, conversation = await met(desk)
+    webm = recordings.recorded("webm", film="libvpx", sound="libopus")
+    await desk.recruiter(conversation, attachments=[attached(webm, "video/webm")])
+    mime, content = await arrived(desk, phone, "video")
+    with av.open(io.BytesIO(content), "r") as film:
+        assert [each.codec_context.name for each in film.streams] == ["h264", "aac"]
+    assert mime == "video/mp4"
+
+
+@pytest.mark.parametrize(
+    ("content", "mime", "words"),
+    [
+        (b"RIFF    WEBP and nothing", "image/webp", "The picture is damaged"),
+        (b"no sound", "audio/wav", "The recording is damaged"),
+        (recordings.written(Image.new("L", (20_000, 20_000)), "GIF"), "image/gif", "too large to be converted"),
+        (bytes(DOCUMENT_CAP + 1), "application/pdf", "larger than 40 MB"),
+    ],
+)
+async def test_a_file_that_cannot_be_converted_is_explained(desk: Stack, content: bytes, mime: str, words: str) -> None:
+    _, conversation = await met(desk)
+    said = await desk.recruiter(conversation, attachments=[attached(content, mime)])
+    note = await until_noted(desk, conversation, words, seconds=30)
+    assert "WhatsApp takes pictures (JPEG, PNG) up to 5 MB" in (note.content or "")
+    await until_message(desk, said["id"], lambda each: each.status == "failed", "the message to be marked failed")
