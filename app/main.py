@@ -9,6 +9,7 @@ from starlette.types import ASGIApp
 
 from app.api.errors import install_error_handlers
 from app.api.health import HealthDoor
+from app.api.last_resort import LastResort
 from app.api.operations import router as operations
 from app.api.ops_token import OpsGate
 from app.api.webhooks import WebhookDoor
@@ -42,5 +43,5 @@ def create_app(settings: Settings | None = None) -> ASGIApp:
     api.state.desk = desk
     api.include_router(operations)
     install_error_handlers(api)
-    doors = RequestContext(WebhookDoor(api, desk.intake, desk.secrets))
+    doors = RequestContext(LastResort(WebhookDoor(api, desk.intake, desk.secrets)))
     return HealthDoor(doors, prober=desk.prober, startup=desk.startup, gate=gate, build=desk.build, draining=DRAINING)

@@ -4,12 +4,12 @@ import asyncio
 import contextlib
 import os
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
 
 import httpx
-from docket import Docket, Worker
+from docket import Docket
 from pydantic import SecretStr
 from redis.asyncio import BlockingConnectionPool, Redis
 from redis.asyncio.retry import Retry
@@ -17,7 +17,9 @@ from redis.backoff import ExponentialWithJitterBackoff
 
 from app.agents.checkpointer import open_checkpointer
 from app.agents.graph import build_graph
+from app.agents.models.breaker import Breaker
 from app.agents.models.providers import Vendors
+from app.agents.models.tier import open_breakers
 from app.api.health import BuildInfo
 from app.api.health_prober import Prober
 from app.api.startup import Startup
@@ -42,6 +44,7 @@ from app.wiring_desk import Vendors as DeskVendors
 from app.wiring_desk import desk_of
 from app.wiring_health import Watched, probes
 from app.wiring_minds import agents_of, apology_of, embedder_of, understanding_of, vendors_of
+from app.wiring_tasks import Tasks, WorkerPlan
 from app.wiring_telemetry import telemetry
 
 log = get_logger()
@@ -120,14 +123,15 @@ class Desk:
         self._record: Record | None = None
         self._thinker: GraphThinker | None = None
         self._vendors = Vendors()
-        self._docket_open = asyncio.Event()
-        self._stopping = asyncio.Event()
+        self._breakers: Mapping[str, Breaker] = {}
+        lapse = settings.turn_lease_seconds + REDELIVERY_MARGIN_SECONDS
+        self._tasks = Tasks(self.docket, WorkerPlan(settings.worker_concurrency, lapse) if works else None)
         self.startup = Startup(
             [
                 ("redis", self._check_redis),
                 ("record", self._check_record),
                 ("checkpoints", self._prepare_checkpoints),
-                ("tasks", self._docket_open.wait),
+                ("tasks", self._tasks.opened.wait),
             ]
         )
         self.prober = Prober(
@@ -142,6 +146,8 @@ class Desk:
                     self.models,
                     record=lambda: self.record,
                     round_trip=self._round_trip,
+                    breaker=self._breaker_state,
+                    crash=lambda: self._tasks.crash,
                 )
             )
         )
@@ -168,6 +174,10 @@ class Desk:
 
     async def _round_trip(self) -> None:
         await self.thinker.round_trip()
+
+    def _breaker_state(self, vendor: str) -> str:
+        breaker = self._breakers.get(vendor)
+        return breaker.state if breaker else "closed"  # none before the process runs: no call has failed yet
 
     async def _prepare_checkpoints(self) -> None:
         await self.thinker.prepare()
@@ -197,27 +207,32 @@ class Desk:
             self._vendors = vendors_of(settings)
             stack.push_async_callback(self._vendors.aclose)
             embedder = await stack.enter_async_context(embedder_of(settings, self._vendors))
-            agents = agents_of(settings, self._vendors, self.redis, embedder)
+            self._breakers = open_breakers(self._vendors)
+            agents = agents_of(settings, self._vendors, self.redis, embedder, breakers=self._breakers)
             self._thinker = GraphThinker(build_graph(saver), saver, agents)
             self.engine().register(
                 self.docket,
                 sweep_seconds=settings.sweep_seconds,
                 reconcile_desk_seconds=settings.reconcile_desk_seconds,
             )
-            tasks = asyncio.create_task(self._run_tasks(), name="tasks")
+            tasks = asyncio.create_task(self._tasks.run(self.name), name="tasks")
             startup = asyncio.create_task(self._start_up(), name="startup")
             self.prober.start()
             try:
                 yield self
             finally:
-                self._stopping.set()
+                self._tasks.stop()
                 startup.cancel()
                 await self.prober.stop()
                 await self._drain(tasks)
 
     async def _start_up(self) -> None:
-        await self.startup.run()
-        self.prober.started()
+        try:
+            await self.startup.run()
+            self.prober.started()
+        except Exception as error:  # nobody waits for this task
+            capture(error)
+            log.exception("startup.failed")
 
     async def _drain(self, tasks: "asyncio.Task[None]") -> None:
         with contextlib.suppress(TimeoutError, asyncio.CancelledError):
@@ -229,39 +244,6 @@ class Desk:
             log.warning("drain.cut_off")
             tasks.cancel()
             await asyncio.gather(tasks, return_exceptions=True)
-
-    async def _run_tasks(self) -> None:
-        """Docket's connection and, if this process works, its worker, entered and left in one task."""
-        while not self._stopping.is_set():
-            try:
-                async with self.docket:
-                    self._docket_open.set()
-                    await self._work()
-            except (ConnectionError, TimeoutError, OSError) as error:
-                self._docket_open.clear()
-                log.warning("tasks.unavailable", error_type=type(error).__name__)
-                with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._stopping.wait(), 1.0)
-
-    async def _work(self) -> None:
-        if not self.works:
-            await self._stopping.wait()
-            return
-        async with Worker(
-            self.docket,
-            name=self.name,
-            concurrency=self.settings.worker_concurrency,
-            redelivery_timeout=timedelta(seconds=self.settings.turn_lease_seconds + REDELIVERY_MARGIN_SECONDS),
-            reconnection_delay=timedelta(seconds=1),
-            minimum_check_interval=timedelta(milliseconds=50),
-            scheduling_resolution=timedelta(milliseconds=50),
-        ) as worker:
-            running = asyncio.create_task(worker.run_forever())
-            stopping = asyncio.create_task(self._stopping.wait())
-            await asyncio.wait({running, stopping}, return_when=asyncio.FIRST_COMPLETED)
-            stopping.cancel()
-            running.cancel()  # docket finishes the tasks it has begun
-            await asyncio.gather(running, return_exceptions=True)
 
     def engine(self) -> Engine:
         """The engine over this process's parts."""

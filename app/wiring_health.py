@@ -1,7 +1,9 @@
 """Which components health looks at, and when one of their figures is a reason to warn."""
 
+import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 
 import httpx
 from docket import Docket
@@ -31,11 +33,14 @@ from app.telemetry.metrics import (
     OUTBOX_OLDEST,
     OUTBOX_WAITING,
 )
+from app.wiring_tasks import Crash
 
 # A candidate who waits this long for a person is worth an alarm.
 UNANSWERED_SECONDS = 900.0
 _OLDEST_EVENT_SECONDS = 60.0
 _OLDEST_ROW_SECONDS = 300.0
+# The component stays impaired this long after a crash of the worker, so that somebody sees it.
+_CRASH_SHOWN_SECONDS = 300.0
 
 
 @dataclass(frozen=True)
@@ -51,6 +56,8 @@ class Watched:
     models: httpx.AsyncClient
     record: Callable[[], Record]
     round_trip: Callable[[], Awaitable[object]]
+    breaker: Callable[[str], str]
+    crash: Callable[[], Crash | None]
 
 
 def probes(parts: Watched) -> list[Probe]:
@@ -63,7 +70,7 @@ def probes(parts: Watched) -> list[Probe]:
         vendor_probe("360dialog", parts.dialog360, "/v1/configs/webhook", key_variable="DIALOG360_API_KEY"),
         vendor_probe("chatwoot", parts.chatwoot, "/api/v1/profile", key_variable="CHATWOOT_API_TOKEN"),
         *_models(parts),
-        _worker(parts.docket),
+        _worker(parts.docket, parts.crash),
         _mailbox(parts.mailbox),
         _outbox(parts.record),
     ]
@@ -109,12 +116,13 @@ def _models(parts: Watched) -> list[Probe]:
             found.append(constant_probe(name, ProbeResult(Status.WARN, f"{variable} is not set; the intake is guided")))
         else:
             sent = headers(key.get_secret_value())
-            found.append(vendor_probe(name, parts.models, url, key_variable=variable, headers=sent))
+            state = partial(parts.breaker, name)
+            found.append(vendor_probe(name, parts.models, url, key_variable=variable, headers=sent, breaker=state))
     return found
 
 
-def _worker(docket: Docket) -> Probe:
-    """Whether anybody runs turns: this process, its neighbours, or workers elsewhere."""
+def _worker(docket: Docket, last_crash: Callable[[], Crash | None]) -> Probe:
+    """Whether anybody runs turns: this process, its neighbours, or workers elsewhere; and this process's crashes."""
 
     async def check() -> ProbeResult:
         alive = len(await docket.workers())
@@ -122,7 +130,20 @@ def _worker(docket: Docket) -> Probe:
             return ProbeResult(Status.PASS, detail={"alive": alive})
         return ProbeResult(Status.WARN, "no worker is alive: set WORKER_MODE=inline or run `./start.sh worker`")
 
-    return Probe("worker", check, timeout_s=3.0, every_s=10.0, advice="the task queue cannot be read")
+    def live(result: ProbeResult) -> ProbeResult:
+        if (crash := last_crash()) is None:
+            return result
+        ago = time.monotonic() - crash.at
+        told = {"crashes": crash.count, "last_crash": crash.error_type, "last_crash_seconds_ago": round(ago, 1)}
+        detail = {**result.detail, **told}
+        if ago > _CRASH_SHOWN_SECONDS or result.status is Status.FAIL:
+            return replace(result, detail=detail)
+        advice = (
+            f"this process's worker crashed ({crash.error_type}) and is begun anew: search the log for tasks.crashed"
+        )
+        return ProbeResult(Status.WARN, advice, detail)
+
+    return Probe("worker", check, timeout_s=3.0, every_s=10.0, advice="the task queue cannot be read", live=live)
 
 
 def _mailbox(mailbox: Mailbox) -> Probe:

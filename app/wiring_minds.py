@@ -1,6 +1,6 @@
 """Builds who thinks: the vendors whose keys are set, their plan and budgets, the guard, and what reads files."""
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -12,6 +12,7 @@ from app.agents.documents import DocumentReader
 from app.agents.embeddings import Embedder, nearness_of
 from app.agents.guided.paraphrases import examples
 from app.agents.guided.tier import guided_context
+from app.agents.models.breaker import Breaker
 from app.agents.models.budget import Limits, ProcessSpending, RedisSpending
 from app.agents.models.prompts import FOLDER
 from app.agents.models.providers import Vendors, open_vendors
@@ -64,7 +65,14 @@ def company_of(settings: Settings) -> Company:
     """Facts of the deployment that sentences name."""
     privacy_url = settings.privacy_url or ""
     alternative = settings.alternative_contact or privacy_url
-    return Company(name=settings.company_name, privacy_url=privacy_url, alternative=alternative)
+    return Company(
+        name=settings.company_name,
+        privacy_url=privacy_url,
+        alternative=alternative,
+        timezone=settings.company_timezone,
+        business_hours=settings.business_hours,
+        answer_hours=settings.answer_hours,
+    )
 
 
 def guard_of(company: Company, detector: Detector) -> Callable[[str, str], Sequence[str]]:
@@ -114,6 +122,7 @@ def agents_of(
     *,
     plan: Plan | None = None,
     prompts: Path = FOLDER,
+    breakers: Mapping[str, Breaker] | None = None,
 ) -> AgentContext:
     """Claude, then GPT, then the guided agents; the guided ones alone without any key. Without Redis, budgets are
     counted in this process alone.
@@ -123,7 +132,14 @@ def agents_of(
     guard = guard_of(company, build_detector())
     guided = guided_context(company, embedder, nearness_of(settings.embeddings_model))
     return model_context(
-        company, vendors, plan or plan_of(settings), spending, guided=guided, guard=guard, prompts=prompts
+        company,
+        vendors,
+        plan or plan_of(settings),
+        spending,
+        guided=guided,
+        guard=guard,
+        prompts=prompts,
+        breakers=breakers,
     )
 
 

@@ -6,8 +6,11 @@ from contextlib import asynccontextmanager
 
 from app.api.health import BuildInfo
 from app.settings import Settings
+from app.telemetry.logs import get_logger
 from app.telemetry.metrics import name_build
-from app.telemetry.sentry import flush, setup_sentry
+from app.telemetry.sentry import capture, flush, setup_sentry
+
+log = get_logger()
 
 
 @asynccontextmanager
@@ -34,6 +37,11 @@ async def telemetry(settings: Settings, build: BuildInfo) -> AsyncIterator[None]
         )
     try:
         yield
+    except Exception as error:
+        # A start that fails for good, or an end that goes wrong: the process ends with it.
+        capture(error)
+        log.exception("process.failed")
+        raise
     finally:
         await asyncio.to_thread(flush, 2.0)
         if stop_tracing is not None:

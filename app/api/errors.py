@@ -4,8 +4,13 @@ from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
+from app.api.last_resort import DETAIL, KIND
 from app.api.problems import problem
 from app.database.errors import RecordError, RecordUnavailable
+from app.telemetry.logs import get_logger
+from app.telemetry.sentry import capture
+
+log = get_logger()
 
 _KINDS = {
     400: "bad-request",
@@ -40,7 +45,15 @@ async def _invalid(request: Request, error: Exception) -> Response:
 async def _record(request: Request, error: Exception) -> Response:
     if isinstance(error, RecordUnavailable):
         return _answer(request, 503, "record-unavailable", "the record cannot be reached now; try again later")
+    assert isinstance(error, RecordError)  # noqa: S101 registered for this class
+    capture(error)
+    log.error("record.refused", error_type=type(error).__name__, error_code=error.code)
     return _answer(request, 500, "record-error", "the record refused the request; the log has the cause")
+
+
+async def _unexpected(request: Request, _error: Exception) -> Response:
+    # The framework raises the error again after this answer; `LastResort` around it reports and logs it.
+    return _answer(request, 500, KIND, DETAIL)
 
 
 def install_error_handlers(api: FastAPI) -> None:
@@ -48,3 +61,4 @@ def install_error_handlers(api: FastAPI) -> None:
     api.add_exception_handler(HTTPException, _http)
     api.add_exception_handler(RequestValidationError, _invalid)
     api.add_exception_handler(RecordError, _record)
+    api.add_exception_handler(Exception, _unexpected)

@@ -16,6 +16,7 @@ import orjson
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.api.health_prober import Probe, Prober, ProbeResult, Status
+from app.api.last_resort import DETAIL, KIND, note_failure
 from app.api.ops_token import OpsGate
 from app.api.problems import problem
 from app.api.startup import Startup, StepState
@@ -72,7 +73,6 @@ class HealthDoor:
         self._gate = gate
         self._build = build
         self._draining = draining
-        self._began = time.monotonic()
         self._identity = {"version": build.commit, "releaseId": build.deployment or build.commit}
         self._railway = orjson.dumps({"status": Status.PASS} | self._identity | _railway(build))
         self._metrics: dict[str, tuple[float, Reply]] = {}
@@ -92,10 +92,13 @@ class HealthDoor:
         if door is None:
             await self._app(scope, receive, send)
             return
-        reply: Reply | Awaitable[Reply]
         if scope["method"] in ("GET", "HEAD"):
-            reply = door(scope)
-            status, kind, body = reply if isinstance(reply, tuple) else await reply
+            try:
+                reply = door(scope)
+                status, kind, body = reply if isinstance(reply, tuple) else await reply
+            except Exception as error:  # noqa: BLE001 whatever was not foreseen; this door has no other behind it
+                note_failure(error)
+                status, kind, body = _problem(500, KIND, DETAIL)
         else:
             status, kind, body = _problem(405, "method-not-allowed", "use GET")
         headers = [(b"content-type", kind), (b"content-length", b"%d" % len(body)), (b"cache-control", b"no-store")]
@@ -189,7 +192,8 @@ class HealthDoor:
         return shown | ({"detail": dict(result.detail)} if result.detail else {})
 
     def _uptime(self) -> float:
-        return round(time.monotonic() - self._began, 1)
+        """Of this process: the door itself was made by the parent, which may be much older."""
+        return round(time.monotonic() - self._prober.began, 1)
 
 
 def _check(result: ProbeResult) -> dict[str, object]:

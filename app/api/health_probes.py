@@ -1,6 +1,7 @@
 """What each component's check looks at. Everything here is cheap, and nothing ever calls a model."""
 
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
 from typing import Any, Final
 
 import httpx
@@ -96,22 +97,19 @@ def vendor_probe(
     *,
     key_variable: str,
     headers: Mapping[str, str] | None = None,
-    breaker: Callable[[], str] = lambda: "closed",
+    breaker: Callable[[], str] | None = None,
 ) -> Probe:
-    """A cheap authenticated GET, left out while the vendor's circuit `breaker` is open. Never closes readiness.
+    """A cheap authenticated GET. Never closes readiness. `url` may be relative to the client's base URL.
 
-    `url` may be relative to the client's base URL.
+    `breaker` tells the state of the circuit before our calls to this vendor, as this process has it; None: it has none.
     """
 
     async def check() -> ProbeResult:
-        state = breaker()
-        if state == "open":
-            return ProbeResult(Status.WARN, f"{name} fails too often and is left alone for now", {"breaker": state})
         try:
             answer = await client.get(url, headers=dict(headers or {}))
         except httpx.HTTPError as error:
-            return ProbeResult(Status.FAIL, f"{name} cannot be reached ({type(error).__name__})", {"breaker": state})
-        detail = {"breaker": state, "http_status": answer.status_code}
+            return ProbeResult(Status.FAIL, f"{name} cannot be reached ({type(error).__name__})")
+        detail = {"http_status": answer.status_code}
         if answer.is_success:
             return ProbeResult(Status.PASS, detail=detail)
         remark = f"{name} answers {answer.status_code}"
@@ -119,7 +117,16 @@ def vendor_probe(
             remark = f"{name} refuses the key: see {key_variable}"
         return ProbeResult(Status.FAIL, remark, detail)
 
-    return Probe(name, check, timeout_s=8.0, every_s=60.0, advice=f"{name} is slow")
+    def live(result: ProbeResult) -> ProbeResult:
+        if breaker is None:
+            return result
+        state = breaker()
+        detail = {"breaker": state, **result.detail}
+        if state == "open" and result.status is Status.PASS:
+            return ProbeResult(Status.WARN, f"{name} fails too often and is left alone for now", detail)
+        return replace(result, detail=detail)
+
+    return Probe(name, check, timeout_s=8.0, every_s=60.0, advice=f"{name} is slow", live=live)
 
 
 def figures_probe(

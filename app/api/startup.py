@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from app.telemetry.logs import get_logger
+from app.telemetry.sentry import capture
 
 log = get_logger()
 
@@ -67,9 +68,11 @@ class Startup:
             try:
                 await step.work()
             except Exception as error:  # a run loop: the step is repeated and its failure shown
-                step.state, step.error = StepState.RETRYING, type(error).__name__
+                known, step.state, step.error = step.error, StepState.RETRYING, type(error).__name__
                 step.seconds = time.monotonic() - began
                 log.warning("startup.step_failed", step=step.name, attempt=step.attempts, exc_info=error)
+                if known != step.error:
+                    capture(error)  # each kind once: a server that is away for an hour is one report, not a thousand
                 await asyncio.sleep(pause)
                 pause = min(pause * 2, self._longest_pause)
                 continue

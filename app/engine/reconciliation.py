@@ -83,7 +83,7 @@ class Reconciliation:
                 await self._mailbox.note_written("desk", "reconciled", f"{began:.0f}")
                 await self._mailbox.note_written("desk", "reconciling", "")
                 return
-        log.warning("reconciliation.unfinished", page=first + MOST_CONVERSATION_PAGES)
+        log.warning("reconciliation.unfinished", page_count=first + MOST_CONVERSATION_PAGES)
         await self._mailbox.note_written("desk", "reconciling", f"{began:.0f}:{first + MOST_CONVERSATION_PAGES}")
 
     async def _page(self, listed: list[dict[str, Any]]) -> None:

@@ -191,6 +191,7 @@ CHECKPOINT_BYTES: Final = histogram(
 LOOP_LAG: Final = gauge("worker_event_loop_lag_seconds", "Slowest process's event loop delay.", mode="livemax")
 MEMORY: Final = gauge("worker_memory_rss_bytes", "Resident memory, shared pages counted per process.", mode="livesum")
 OPEN_FILES: Final = gauge("worker_open_files", "Open file descriptors.", mode="livesum")
+WORKER_CRASHES: Final = counter("worker_crashes_total", "Times the task worker ended in an error and was begun anew.")
 WORKERS: Final = gauge("worker_processes", "Live processes of this replica.", mode="livesum")
 COMPONENT: Final[Bounded[Gauge]] = Bounded(
     gauge("component_status", "Health by component: 1 pass, 0.5 warn, 0 fail.", ("component",), mode="livemin"), 30

@@ -91,8 +91,8 @@ def traced(name: str, op: str) -> Iterator[None]:
 
 
 def flush(seconds: float = 2.0) -> None:
-    """Send what is queued, at the end of the process."""
-    sentry_sdk.flush(timeout=seconds)
+    """Send what is queued, at the end of the process. An error that ends it was reported; no hook reports it again."""
+    sentry_sdk.get_client().close(timeout=seconds)
 
 
 def _only_safe_parts(event: Event, _hint: Hint) -> Event | None:

@@ -326,9 +326,10 @@ async def test_a_vendor_is_asked_cheaply_and_its_refusal_names_the_variable() ->
             path: await vendor_probe("360dialog", client, path, key_variable="DIALOG360_API_KEY").check()
             for path in answers
         }
-        opened = vendor_probe("360dialog", client, "/nowhere", key_variable="X", breaker=lambda: "open")
-        assert (await opened.check()).status is Status.WARN
-    assert found["/ok"].status is Status.PASS
+        opened = vendor_probe("anthropic", client, "/ok", key_variable="X", breaker=lambda: "open")
+        shown = opened.live(await opened.check())
+        assert (shown.status, dict(shown.detail)) == (Status.WARN, {"breaker": "open", "http_status": 200})
+    assert (found["/ok"].status, dict(found["/ok"].detail)) == (Status.PASS, {"http_status": 200})
     assert (found["/refused"].status, "DIALOG360_API_KEY" in found["/refused"].output) == (Status.FAIL, True)
     assert found["/down"].status is Status.FAIL
     async with httpx.AsyncClient(base_url=url) as client:

@@ -1,7 +1,7 @@
 """The model tiers put together: every agent asks Claude, then GPT, then answers as the guided one does."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
@@ -74,7 +74,7 @@ class _Bench:
     vendors: Vendors
     plan: Plan
     means: Means
-    breakers: dict[str, Breaker]
+    breakers: Mapping[str, Breaker]
     facts: dict[str, str]
     folder: Path
 
@@ -103,6 +103,12 @@ class _Bench:
         return seats
 
 
+def open_breakers(vendors: Vendors, clock: Callable[[], float] = time.monotonic) -> dict[str, Breaker]:
+    """A closed breaker for each vendor whose key is set, by the vendor's name."""
+    clients = {"anthropic": vendors.claude, "openai": vendors.gpt}
+    return {name: Breaker(name, vendor_failed, clock) for name, client in clients.items() if client is not None}
+
+
 def model_context(
     company: Company,
     vendors: Vendors,
@@ -113,10 +119,12 @@ def model_context(
     guard: Guard = unguarded,
     clocks: Clocks = Clocks(),
     prompts: Path = FOLDER,
+    breakers: Mapping[str, Breaker] | None = None,
 ) -> AgentContext:
     """A context in which models think and the guided agents stand behind them. Without any vendor it is guided alone.
 
-    Built once per process: breakers live in it. Raises PromptError, ZoneInfoNotFoundError.
+    Built once per process, with `breakers` that others may look at, or with its own. Raises PromptError,
+    ZoneInfoNotFoundError.
     """
     guided = guided or guided_context(company)
     if vendors.claude is None and vendors.gpt is None:
@@ -134,7 +142,7 @@ def model_context(
             prices=prices,
             clock=clocks.monotonic,
         ),
-        breakers={name: Breaker(name, vendor_failed, clocks.monotonic) for name in ("anthropic", "openai")},
+        breakers=breakers if breakers is not None else open_breakers(vendors, clocks.monotonic),
         facts={"company": company.name},
         folder=prompts,
     )
