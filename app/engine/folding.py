@@ -68,6 +68,12 @@ class Fold:
         return bool(self.recruiter or self.notes or self.desk or self.deleted or self.back)
 
     @property
+    def acted_at(self) -> float:
+        """When recruiters last did anything but write to the candidate, by Chatwoot's clock; 0 if they did not."""
+        times = [note.at for note in self.notes] + [act.at for act in self.desk] + [act.at for act in self.back]
+        return max(times, default=0.0)
+
+    @property
     def message_ids(self) -> list[str]:
         """Ids under which these events are kept in the transcript."""
         return [event.message.message_id for event in self.said] + [recruiter_id(event) for event in self.recruiter]

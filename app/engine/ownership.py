@@ -55,10 +55,11 @@ def _wanted(act: RecruiterSaid | DeskChanged | HandBack) -> OwnerChange | None:
             return OwnerChange(owner=Owner.ASSISTANT, reason=reason)
 
 
-def decide(current: Owner, since: float, fold: Fold) -> Ownership:
+def decide(current: Owner, since: float, fold: Fold, *, returned_at: float = 0.0) -> Ownership:
     """Fold recruiters' acts; a candidate who writes into a closed conversation opens it for the assistant again.
 
-    `since` (Unix seconds) is when the current owner began: what Chatwoot showed before that is old news.
+    `since` (Unix seconds) is when the current owner began: what Chatwoot showed before that is old news. `returned_at`,
+    by Chatwoot's clock, is when the conversation was last given back: words from before it take nothing any more.
     """
     owner, change = current, None
     acts: list[RecruiterSaid | DeskChanged | HandBack] = sorted(
@@ -67,6 +68,8 @@ def decide(current: Owner, since: float, fold: Fold) -> Ownership:
     for act in acts:
         wanted = _wanted(act)
         if isinstance(act, DeskChanged) and act.at < since:
+            continue
+        if isinstance(act, RecruiterSaid) and act.at < returned_at:
             continue
         if isinstance(act, HandBack) and owner is not Owner.HUMAN:
             continue

@@ -138,6 +138,8 @@ class Turns:
         if commit.owner is not None or events.by_desk:
             # Also where the owner stays: the door held for what turned out to take nothing, a message taken back.
             await self._mailbox.set_hold(lease, held=result.owner is not Owner.ASSISTANT)
+        if commit.owner is not None and result.owner is Owner.ASSISTANT and (acted := events.acted_at):
+            await self._mailbox.note_written(opened.address, "returned", f"{acted:.6f}")
         talks = bool(events.humans) and events.humans[-1].at > acts.paused_at
         if talks or (commit.owner is not None and result.owner is Owner.ASSISTANT):
             # A pause ends a silence; whoever speaks during it has taken the conversation without an end.
@@ -160,7 +162,10 @@ class Turns:
         return Turned("erased", epoch)
 
     async def _prepare(self, lease: Lease, opened: OpenTurn, events: Fold, restarts: int, acts: Acts) -> TurnCommit:
-        ownership = decide(opened.owner, opened.owner_since.timestamp(), events)
+        returned_at = 0.0
+        if events.humans and opened.owner is Owner.ASSISTANT:
+            returned_at = float(await self._mailbox.written(opened.address, "returned") or 0)
+        ownership = decide(opened.owner, opened.owner_since.timestamp(), events, returned_at=returned_at)
         if acts.owner is not None:
             ownership = Ownership(acts.owner.owner, acts.owner if acts.owner.owner is not opened.owner else None)
         now = time.time()

@@ -261,9 +261,12 @@ class Mailbox:
         return bool(await self._redis.hexists(keys(address, "h")[0], "hold"))
 
     async def note_status(self, address: str, status: str, *, assignee: str | None = None) -> None:
-        """We are about to set this status in Chatwoot: its echo tells nothing new. `assignee` None leaves it alone."""
+        """We are about to set this status in Chatwoot: its echo tells nothing new. `assignee` None leaves it alone.
+
+        From now on a `pending` of an earlier time is what stood there before, not a recruiter who gives back.
+        """
         state = keys(address, "h")[0]
-        known: dict[str | bytes, str | bytes] = {"desk_status": status}
+        known: dict[str | bytes, str | bytes] = {"desk_status": status, "desk_own_at": f"{time.time():.6f}"}
         if assignee is not None:
             known["desk_assignee"] = assignee
         pipe = self._redis.pipeline(transaction=True)

@@ -120,6 +120,11 @@ async def test_it_starts_answers_survives_a_killed_worker_and_drains(stack: Stac
             return victim not in pids and len(pids) == 4
 
         await until_true(replaced, what="a new worker", seconds=20)
+
+        async def all_started() -> bool:  # told to stop while it boots, a worker is ended by the parent's patience only
+            return sum(event["message"] == "startup.completed" for event in desk.events) == 5
+
+        await until_true(all_started, what="the new worker to have started", seconds=20)
         bob = await stack.candidate("Bob")
         await bob.exchange("Hello")
         metrics = await client.get("/metrics", headers=AUTH)
