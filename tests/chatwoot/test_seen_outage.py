@@ -18,7 +18,7 @@ from tests.chatwoot.test_towards_candidates import met
 from tests.fixtures.stack import Phone, Stack, running_stack, until_true
 
 pytestmark = [pytest.mark.xdist_group("seen-outage"), pytest.mark.timeout(300)]
-OUTAGE_SECONDS = 60.0
+OUTAGE_SECONDS = 30.0
 ANSWER_SECONDS = 8.0
 WORDS = ["I can drive a truck", "I live in Rotterdam"]
 
