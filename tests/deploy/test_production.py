@@ -122,7 +122,7 @@ async def test_it_starts_answers_survives_a_killed_worker_and_drains(stack: Stac
         await until_true(replaced, what="a new worker", seconds=20)
 
         async def all_started() -> bool:  # told to stop while it boots, a worker is ended by the parent's patience only
-            return sum(event["message"] == "startup.completed" for event in desk.events) == 5
+            return len([event for event in desk.events if event["message"] == "startup.completed"]) == 5
 
         await until_true(all_started, what="the new worker to have started", seconds=20)
         bob = await stack.candidate("Bob")
