@@ -24,6 +24,15 @@ FACTS = (
     "name", "name_weak", "city", "city_weak", "city_lead", "role", "role_lead", "speak", "negation", "hedge", "but",
     "learn", "licence", "forklift", "roles", "work", "available",
 )  # fmt: skip
+VOLUNTEERED = (
+    "wish", "can", "no_objection", "past", "others", "shift_early", "shift_day", "shift_late", "shift_night",
+    "shift_weekend", "shift_rotating", "shift_on_call", "contract_permanent", "contract_temporary",
+    "contract_freelance", "contract_part_time", "contract_full_time", "contract_internship", "mode_onsite",
+    "mode_hybrid", "mode_remote", "own_transport", "no_transport", "by_car", "by_bike", "by_public_transport",
+    "by_moped", "travel_time", "minutes", "hour_unit", "hours_week", "notice_period", "at_least", "at_most",
+    "pay_wish", "pay_past", "gross", "net", "permit_yes", "permit_unneeded", "permit_no", "permit_needs",
+    "references_yes", "references_no", "my_contact", "until_now",
+)  # fmt: skip
 DATES = (
     "now", "tomorrow", "day_after_tomorrow", "next", "next_after", "in", "ago_after", "day", "week", "month", "begin",
     "middle", "end", "veto",
@@ -67,6 +76,7 @@ def _load(code: str) -> Lexicon:
     patterns = {name: compile_patterns(data["interrupts"][name]) for name in INTERRUPTS}
     patterns |= {name: compile_patterns(data["answers"][name]) for name in ANSWERS}
     patterns |= {name: compile_patterns(data["facts"][name]) for name in FACTS}
+    patterns |= {name: compile_patterns(data["volunteered"][name]) for name in VOLUNTEERED}
     # Longest first: "truck driver" before "driver".
     patterns["roles"] = compile_patterns(sorted(data["facts"]["roles"], key=len, reverse=True))
     patterns["ask_for"] = compile_patterns(data["language"]["ask_for"])

@@ -1,7 +1,8 @@
 """What the intake needs to know about a candidate, and how facts make a profile.
 
 A fact's `field` is a path: `name`, `role`, `city`, `availability`, `languages.<iso639>`, `language_levels.<iso639>`,
-`licences.<type>` (`licences.none` = has none). One current fact per path, each with its own evidence.
+`licences.<type>` (`licences.none` = has none), and what nobody asks for (`volunteered`). One current fact per path,
+each with its own evidence.
 """
 
 import datetime as dt
@@ -10,6 +11,8 @@ from enum import StrEnum
 from typing import Any
 
 import msgspec
+
+from app.recruiting import volunteered
 
 
 class Field(StrEnum):
@@ -87,7 +90,9 @@ VALUES: Mapping[str, type[msgspec.Struct]] = {
     Field.LANGUAGES: SpokenLanguage,
     LEVELS: Level,
     Field.LICENCES: Licence,
+    **volunteered.VALUES,
 }
+_SINGLE = frozenset({Field.NAME, Field.ROLE, Field.CITY, Field.AVAILABILITY}) | volunteered.SINGLE
 
 
 class Fact(msgspec.Struct, frozen=True, kw_only=True):
@@ -128,7 +133,7 @@ def part(field: str) -> str:
 def is_valid(fact: Fact) -> bool:
     """The field is one we may keep and the value has its type: an unknown field is refused, not stored."""
     shape = VALUES.get(kind(fact.field))
-    if shape is None or (part(fact.field) == "") != (kind(fact.field) in {"name", "role", "city", "availability"}):
+    if shape is None or (part(fact.field) == "") != (kind(fact.field) in _SINGLE):
         return False
     try:
         value = msgspec.convert(fact.value, shape)
@@ -138,6 +143,8 @@ def is_valid(fact: Fact) -> bool:
         return value.level in LEVEL_VALUES
     if isinstance(value, Licence):
         return value.type in {*LICENCES, *OTHER_LICENCES, NO_LICENCE}
+    if kind(fact.field) in volunteered.VALUES:
+        return volunteered.is_told(kind(fact.field), part(fact.field), value)
     return True
 
 
@@ -174,6 +181,12 @@ def known_fields(facts: Iterable[Fact]) -> set[str]:
 def fields_of(facts: Iterable[Fact]) -> list[str]:
     """Fields of the facts in order, as they are read back: levels belong to their languages."""
     return list(dict.fromkeys(Field.LANGUAGES if kind(f.field) == LEVELS else kind(f.field) for f in facts))
+
+
+def shown_fields(facts: Iterable[Fact]) -> list[str]:
+    """Fields of a whole profile as it is read back: all that are asked, then what was told besides."""
+    known = known_fields(facts)
+    return [*(field.value for field in Field), *(told for told in volunteered.VALUES if told in known)]
 
 
 def merge(current: Sequence[Fact], found: Iterable[Fact]) -> list[Fact]:

@@ -12,16 +12,9 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from app.recruiting.amounts import find_amounts, find_numbers
-from app.recruiting.evidence_values import (
-    CHECKS,
-    Support,
-    email_follows,
-    follows,
-    number_follows,
-    pay_follows,
-    phone_follows,
-    words_follow,
-)
+from app.recruiting.evidence_contact import email_follows, pay_follows, phone_follows
+from app.recruiting.evidence_support import number_follows, words_follow
+from app.recruiting.evidence_values import CHECKS, Support, follows
 from app.recruiting.lexicon import LANGUAGES
 from app.recruiting.messages import Kind, Location
 from app.recruiting.profile import CEFR, LICENCES, Fact

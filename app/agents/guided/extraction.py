@@ -40,7 +40,8 @@ class GuidedExtraction:
         detect = self._detector.guess
         messages = [said for said in messages if not intents_of(said.text, language, detect, said.kind)]
         passed = {m.message_id for m in messages if asked and self._is_no_answer(m.text, language)}
-        reading = read_turn(messages, asked, language, self._zone, passed=frozenset(passed))
+        region = turn["conversation"].get("country", "")
+        reading = read_turn(messages, asked, language, self._zone, passed=frozenset(passed), region=region)
         return Extracted(facts=msgspec.to_builtins(reading.facts), vague=reading.vague, tier=TIER, decision={})
 
     @staticmethod

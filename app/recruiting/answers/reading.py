@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from app.recruiting.answers import availability, forms, licences, names, places, roles, tongues
+from app.recruiting.answers.told import contact, told
 from app.recruiting.clauses import says
 from app.recruiting.messages import Kind
 from app.recruiting.profile import LEVELS, NO_LICENCE, Fact, Field, part
@@ -73,6 +74,8 @@ def _without(text: Text, found: list[Found], asked: str) -> Text:
 
 def answered(said: Said, asked: str, language: str, zone: ZoneInfo) -> list[Found]:
     """What a message answers to the open question."""
+    if said.kind is Kind.CONTACTS:
+        return []  # a card names somebody; it answers nothing
     text = _own_words(said, language)
     if asked in {Field.NAME, Field.ROLE, Field.CITY}:
         if said.kind is Kind.DOCUMENT:
@@ -124,22 +127,35 @@ def _small_talk(said: Said, language: str) -> bool:
     return any(says(whole, section, language) for section in ("greeting", "thanks", "yes", "no", "skip"))
 
 
+def _stated(said: Said, language: str, zone: ZoneInfo, region: str) -> list[Found]:
+    """What a message says whatever was asked."""
+    if said.choice_id.startswith(CHOICE_PREFIX):
+        return _tapped(said, zone)
+    if said.kind is Kind.CONTACTS:
+        return list(contact(said, language, region))
+    if said.kind in READABLE or said.kind in {Kind.LOCATION, Kind.CHOICE}:
+        return [*volunteered(said, language, zone), *told(said, language, region)]
+    return []
+
+
 def read_turn(
-    messages: Sequence[Said], asked: str, language: str, zone: ZoneInfo, *, passed: frozenset[str] = frozenset()
+    messages: Sequence[Said],
+    asked: str,
+    language: str,
+    zone: ZoneInfo,
+    *,
+    passed: frozenset[str] = frozenset(),
+    region: str = "",
 ) -> Reading:
     """Facts of several messages in order; a later one wins its field.
 
-    `passed` are ids of messages that are no answer (questions, requests): they may volunteer, never answer.
+    `passed` are ids of messages that are no answer (questions, requests): they may volunteer, never answer. `region`
+    (ISO 3166) completes national phone numbers.
     """
     facts: dict[str, Fact] = {}
     vague: list[str] = []
     for said in messages:
-        if said.choice_id.startswith(CHOICE_PREFIX):
-            found = _tapped(said, zone)
-        elif said.kind in READABLE or said.kind in {Kind.LOCATION, Kind.CHOICE}:
-            found = volunteered(said, language, zone)
-        else:
-            continue
+        found = _stated(said, language, zone, region)
         facts |= {one.field: as_fact(one, said) for one in found}
     if asked and not any(fact.field == asked for fact in facts.values()):
         for said in messages:
