@@ -108,8 +108,10 @@ def found_items(facts: Iterable[Fact]) -> dict[str, set[str]]:
                 item = value["from"]
             case Field.LANGUAGES | Field.LICENCES:
                 item = part(fact.field)
-            case _:
+            case kind_ if kind_ == LEVELS:
                 item = f"{part(fact.field)} {value['level']}"
+            case _:
+                continue  # told without being asked: nothing is expected of it yet
         items.setdefault(kind(fact.field), set()).add(item)
     return items
 

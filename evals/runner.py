@@ -10,7 +10,7 @@ from app.agents.roles import AgentContext
 from app.agents.state import Json
 from app.recruiting.messages import InboundMessage, Reply
 from app.recruiting.phrases import phrases
-from app.recruiting.profile import Fact, Field
+from app.recruiting.profile import Fact, shown_fields
 from app.recruiting.readback import items
 from evals.candidate import Candidate, fields_answered
 from evals.dialogues import MONDAY, Dialogue, DialogueError
@@ -116,5 +116,9 @@ async def _turn(graph: Graph, context: AgentContext, record: Record, inbound: li
 def _own_lines(record: Record) -> list[str]:
     """Read-back lines of the profile and the bare name: the candidate's words, which the guard does not judge."""
     language = record.language or "en"
-    shown = items(record.profile, [field.value for field in Field], language, phrases(language).labels)
+    labels = phrases(language).labels
+    fields = shown_fields(record.profile)
+    shown = [
+        line for marked in (False, True) for line in items(record.profile, fields, language, labels, marked=marked)
+    ]
     return [f"{label}: {value}" for label, value in shown] + [value for _, value in shown[:1]]

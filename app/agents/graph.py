@@ -1,5 +1,6 @@
 """The graph of a turn: router ∥ extraction → policy → conversation → crm. Nodes propose and write nothing."""
 
+from collections import Counter
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -15,19 +16,17 @@ from app.agents import turn_view
 from app.agents.roles import AgentContext
 from app.agents.state import Extracted, GraphState, Json, Phrased, Proposal, Routing, TurnInput
 from app.recruiting import phrases, policy
-from app.recruiting.evidence import occurs
-from app.recruiting.evidence_values import Support, follows
+from app.recruiting.evidence_values import UNDECIDED, rejection
 from app.recruiting.guard_inbound import intents_of
 from app.recruiting.intake import Decision, Situation
 from app.recruiting.interrupts import Noticed
 from app.recruiting.languages import FALLBACK, build_detector
 from app.recruiting.lexicon import LANGUAGES
-from app.recruiting.profile import Fact, is_valid
+from app.recruiting.profile import Fact, kind
 
 Graph = CompiledStateGraph[GraphState, AgentContext, TurnInput, GraphState]
 # Seconds a node may take, retries included in the model tier's own budget.
 ROUTER_SECONDS, EXTRACTION_SECONDS, POLICY_SECONDS, CONVERSATION_SECONDS, CRM_SECONDS = 15.0, 25.0, 5.0, 30.0, 15.0
-_GUESSED = 0.7  # confidence of a value that rules cannot derive from its quote
 POLICY_VERSION = f"{policy.VERSION}+{phrases.version()}"
 
 
@@ -61,37 +60,47 @@ async def _extract(state: GraphState, runtime: Runtime[AgentContext]) -> dict[st
     return {"extracted": await runtime.context.extraction.extract(_turn(state))}
 
 
-def proven(turn: TurnInput, extracted: Extracted, zone: ZoneInfo) -> tuple[list[Fact], int]:
-    """Facts that stand on the candidate's words, whichever tier read them; and how many fell.
+class Proof(msgspec.Struct, frozen=True):
+    """Facts that may be stored, how many fell for which reason, and fields whose value rules could not derive."""
 
-    The quote stands in the message it names, the value has its field's type and does not contradict the words, and
-    the message neither insults nor instructs. What rules cannot derive is kept with the confidence of a guess.
+    facts: list[Fact]
+    rejected: dict[str, int]
+    undecided: list[str]
+
+
+def proven(turn: TurnInput, extracted: Extracted, zone: ZoneInfo) -> Proof:
+    """Facts that stand on the candidate's words, whichever tier read them.
+
+    The quote stands in the message it names, the value has its field's type and follows from the words, and the
+    message neither insults nor instructs. What the extraction itself has let fall is counted here, too.
     """
     messages = {said.message_id: said for said in [*turn_view.said_before(turn), *turn_view.said_now(turn)]}
     language = turn_view.language(turn)
     language = language if language in LANGUAGES else FALLBACK
     detect = build_detector().guess
-    facts = msgspec.convert(extracted["facts"], list[Fact])
-    kept = []
-    for fact in facts:
+    region = turn["conversation"].get("country", "")
+    kept: list[Fact] = []
+    undecided: set[str] = set()
+    rejected = Counter(extracted.get("rejected", {}))
+    for fact in msgspec.convert(extracted["facts"], list[Fact]):
         said = messages.get(fact.message_id)
-        if said is None or not is_valid(fact) or not occurs(fact.quote, said.text):
-            continue
-        if intents_of(said.text, language, detect, said.kind):
-            continue
-        support = follows(fact, said, language, zone)
-        if support is Support.UNDECIDED:
-            kept.append(msgspec.structs.replace(fact, confidence=min(fact.confidence, _GUESSED)))
-        elif support is Support.FOLLOWS:
+        reason = rejection(fact, said, language, zone, region=region)
+        if not reason and said is not None and intents_of(said.text, language, detect, said.kind):
+            reason = "no_statement"
+        if not reason:
             kept.append(fact)
-    return kept, len(facts) - len(kept)
+            continue
+        rejected[reason] += 1
+        if reason == UNDECIDED:
+            undecided.add(kind(fact.field))
+    return Proof(kept, dict(rejected), sorted(undecided - {kind(fact.field) for fact in kept}))
 
 
 async def _decide(state: GraphState, runtime: Runtime[AgentContext]) -> dict[str, Json]:
     turn, routing, extracted = _turn(state), state["routing"], state["extracted"]
     if routing is None or extracted is None:
         raise ValueError("policy ran before router and extraction")
-    found, rejected = proven(turn, extracted, runtime.context.zone)
+    proof = proven(turn, extracted, runtime.context.zone)
     conversation = turn["conversation"]
     decision = policy.decide(
         Situation(
@@ -107,19 +116,20 @@ async def _decide(state: GraphState, runtime: Runtime[AgentContext]) -> dict[str
             unread=turn_view.unread_kinds(turn),
             revoked=turn_view.revoked(turn),
             noticed=msgspec.convert(routing["noticed"], list[Noticed]),
-            found=found,
-            vague=list(extracted["vague"]),
+            found=proof.facts,
+            vague=sorted({*extracted["vague"], *proof.undecided}),
             consent_text=runtime.context.phrasebook.consent_text(routing["language"]),
         )
     )
-    return {"decided": {"decision": msgspec.to_builtins(decision), "rejected": rejected}}
+    decision.remarks += extracted.get("remarks", [])
+    return {"decided": {"decision": msgspec.to_builtins(decision), "rejections": proof.rejected}}
 
 
-def _decided(state: GraphState) -> tuple[str, Decision, int]:
+def _decided(state: GraphState) -> tuple[str, Decision, dict[str, int]]:
     routing, decided = state["routing"], state["decided"]
     if routing is None or decided is None:
         raise ValueError("the policy has not decided yet")
-    return routing["language"], msgspec.convert(decided["decision"], Decision), int(decided["rejected"])
+    return routing["language"], msgspec.convert(decided["decision"], Decision), dict(decided.get("rejections", {}))
 
 
 async def _phrase(state: GraphState, runtime: Runtime[AgentContext]) -> dict[str, Phrased]:
@@ -147,7 +157,7 @@ async def _report(state: GraphState, runtime: Runtime[AgentContext]) -> dict[str
         handoff={"reason": handoff.reason, "urgency": handoff.urgency, "text": handoff.text} if handoff else None,
         stage=decision.stage,
         crm={"note": crm["note"], "labels": crm["labels"], "attributes": crm["attributes"]},
-        rejected_facts=rejected,
+        rejected_facts=sum(rejected.values()),
         decision=_log(logs, rejected),
     )
     return {
@@ -166,7 +176,7 @@ async def _report(state: GraphState, runtime: Runtime[AgentContext]) -> dict[str
 _SUMMED = ("input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens", "cost_usd")
 
 
-def _log(parts: tuple[Any, ...], rejected: int) -> Json:
+def _log(parts: tuple[Any, ...], rejected: dict[str, int]) -> Json:
     """The decision log's row: who thought, with which versions, at what cost. No text of the candidate."""
     routing, extracted, phrased, crm = parts
     sums = {name: sum(part["decision"].get(name, 0) for part in parts) for name in _SUMMED}
@@ -184,7 +194,8 @@ def _log(parts: tuple[Any, ...], rejected: int) -> Json:
         "model": phrased["decision"].get("model"),
         "prompt_version": phrased["decision"].get("prompt_version"),
         "policy_version": POLICY_VERSION,
-        "rejected_facts": rejected,
+        "rejected_facts": sum(rejected.values()),
+        "rejected_reasons": rejected,
         # Router and extraction run side by side.
         "latency_ms": max(waits[0], waits[1]) + waits[2] + waits[3],
         **sums,

@@ -23,7 +23,8 @@ class TranscriptLine(TypedDict):
 class ConversationState(TypedDict):
     """What the record knows when the turn opens (`open_turn`).
 
-    `country` (ISO 3166) helps the first greeting only; `candidate_id` is whose daily budget the models spend.
+    `country` (ISO 3166) helps the first greeting and completes national phone numbers; `candidate_id` is whose daily
+    budget the models spend; `wa_id` (digits) tells the candidate's own contact card from those of others.
     """
 
     language: str | None
@@ -36,6 +37,7 @@ class ConversationState(TypedDict):
     window_expires_at: str | float | None
     country: NotRequired[str]
     candidate_id: NotRequired[str]
+    wa_id: NotRequired[str]
 
 
 class TurnInput(TypedDict):
@@ -59,10 +61,15 @@ class Routing(TypedDict):
 
 
 class Extracted(TypedDict):
-    """Proposed facts (`Fact` builtins, not yet checked) and fields answered too vaguely."""
+    """Proposed facts (`Fact` builtins, not yet checked) and fields answered too vaguely.
+
+    `rejected`: facts that the extraction let fall by itself, by reason. `remarks` are for recruiters, in English.
+    """
 
     facts: list[Json]
     vague: list[str]
+    rejected: NotRequired[dict[str, int]]
+    remarks: NotRequired[list[str]]
     tier: str
     decision: Json
 

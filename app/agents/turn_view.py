@@ -11,6 +11,7 @@ from app.recruiting.messages import InboundMessage, Kind
 from app.recruiting.profile import Fact
 from app.recruiting.said import READABLE, Said, heard
 
+_POINTED = frozenset({Kind.CHOICE, Kind.LOCATION, Kind.CONTACTS})  # read, though nobody typed it
 _SILENT = frozenset({Kind.REACTION, Kind.REVOKE})  # heard, but nothing to answer
 
 
@@ -25,11 +26,11 @@ def inbound(turn: TurnInput) -> list[InboundMessage]:
 
 
 def said_now(turn: TurnInput) -> list[Said]:
-    """This turn's messages that can be read: text, taps, places with a name, transcripts."""
-    readable = []
-    for message in inbound(turn):
-        said = heard(message)
-        if said.text.strip() and (message.kind in READABLE or message.kind in {Kind.CHOICE, Kind.LOCATION}):
+    """This turn's messages that can be read: text, taps, places with a name, transcripts, one's own contact card."""
+    readable, messages = [], inbound(turn)
+    for message in messages:
+        said = heard(message, wa_id=turn["conversation"].get("wa_id", ""), beside=messages)
+        if said.text.strip() and (message.kind in READABLE or message.kind in _POINTED):
             readable.append(said)
     return readable
 
@@ -45,12 +46,18 @@ def unread_kinds(turn: TurnInput) -> list[str]:
 
 
 def said_before(turn: TurnInput) -> list[Said]:
-    """The candidate's earlier messages in the transcript, oldest first, without this turn's."""
+    """The candidate's earlier messages in the transcript, oldest first, without this turn's.
+
+    A card has words there only if it was the candidate's own.
+    """
     now = {message.message_id for message in inbound(turn)}
     return [
         _line(line)
         for line in turn["conversation"]["transcript"]
-        if line["author"] == "candidate" and line["message_id"] not in now and line["kind"] in set(READABLE)
+        if line["author"] == "candidate"
+        and line["message_id"] not in now
+        and line["kind"] in {*READABLE, Kind.CONTACTS}
+        and line["text"]
     ]
 
 

@@ -90,6 +90,7 @@ class Composer:
 
     def candidate(self, fold: Fold) -> None:
         """The candidate's messages, shown to the recruiter as they are."""
+        wa_id, beside = self._opened.recipient.wa_id, [event.message for event in fold.said]
         for event in fold.said:
             message = event.message
             self.messages.append(
@@ -97,7 +98,8 @@ class Composer:
                     message_id=message.message_id,
                     author="candidate",
                     kind=message.kind,
-                    text=heard(message).text,  # of a pin its place, so that quotes are found in the transcript
+                    # Of a pin its place, of the own card its lines: so that quotes are found in the transcript.
+                    text=heard(message, wa_id=wa_id, beside=beside).text,
                     choice_id=message.choice_id,
                     payload=msgspec.to_builtins(message),
                     sent_at=message.sent_at,

@@ -98,6 +98,7 @@ def _input(opened: OpenTurn, fold: Fold, *, owner: Owner, turn_no: int, attempt:
             window_expires_at=known["window_expires_at"],
             candidate_id=opened.candidate_id,
             country=country_of(opened.recipient.wa_id, opened.recipient.bsuid),
+            wa_id=opened.recipient.wa_id,
         ),
         inbound=[msgspec.to_builtins(message) for message in fold.inbound],
         notes=_remarks(opened),

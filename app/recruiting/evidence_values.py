@@ -13,17 +13,18 @@ from app.recruiting.answers import availability, dates, licences, tongues
 from app.recruiting.answers.reading import CHOICE_PREFIX, read_turn
 from app.recruiting.evidence import occurs
 from app.recruiting.evidence_support import Support, Words, words_follow
-from app.recruiting.language_names import mentioned
+from app.recruiting.language_names import mentioned, misspelt
 from app.recruiting.lexicon import in_order
 from app.recruiting.patterns import search
 from app.recruiting.profile import LEVELS, NO_LICENCE, VALUES, Fact, Field, is_valid, kind, part
 from app.recruiting.said import Said
 from app.recruiting.text import read
 
-__all__ = ["CHECKS", "Support", "follows", "rejection"]
+__all__ = ["CHECKS", "UNDECIDED", "Support", "follows", "rejection"]
 
 _COORDINATE = 0.011  # degrees: profiles keep two decimals
-_REASONS = {Support.FOLLOWS: "", Support.CONTRADICTS: "value_unsupported", Support.UNDECIDED: "undecided"}
+UNDECIDED = "undecided"  # the reason whose field is asked about once more
+_REASONS = {Support.FOLLOWS: "", Support.CONTRADICTS: "value_unsupported", Support.UNDECIDED: UNDECIDED}
 
 
 def rejection(fact: Fact, said: Said | None, language: str, zone: ZoneInfo, *, region: str = "") -> str:
@@ -100,10 +101,11 @@ def _language(fact: Fact, words: Words) -> Support:
     code = part(fact.field)
     if fact.value.get("language") != code or code in tongues.denied_codes(read(words.said.text), words.language):
         return Support.CONTRADICTS
-    named = {name[3] for name in mentioned(read(words.quote))}
-    if not named:
-        return Support.UNDECIDED
-    return Support.FOLLOWS if code in named else Support.CONTRADICTS
+    quote = read(words.quote)
+    named = {name[3] for name in mentioned(quote)}
+    if code in named or (not named and code in {misspelt(word.folded) for word in quote.words}):
+        return Support.FOLLOWS
+    return Support.CONTRADICTS if named else Support.UNDECIDED
 
 
 def _level(fact: Fact, words: Words) -> Support:

@@ -14,12 +14,14 @@ from app.recruiting.intake import Decision, Line
 from app.recruiting.lexicon import LANGUAGES
 from app.recruiting.messages import Choice, Reply
 from app.recruiting.profile import CEFR, LICENCES, Fact, Field, part
-from app.recruiting.readback import items
+from app.recruiting.readback import ABOVE_BUTTONS, ALONE, items
 
 FOLDER = Path(__file__).with_name("phrases")
 # WhatsApp Cloud API, interactive messages, in characters.
 BODY, BUTTON, ROW, DESCRIPTION, BUTTONS, ROWS = 1024, 20, 24, 72, 3, 10
 TEXT = 4096
+_CHECKED = frozenset({"review", "review_unclear"})  # read-backs in which doubtful values are marked
+_WHOLE = frozenset({"known"})  # "what do you know about me" leaves nothing out that fits a message
 
 _BUTTON_SETS: Mapping[str, tuple[tuple[str, str], ...]] = {
     "open": (("open:start", "start"), ("open:questions", "questions"), ("open:human", "human")),
@@ -118,9 +120,11 @@ class Phrasebook:
         if asked_at := params.pop("asked_at", ""):
             params["expected"] = self._expected(language, float(asked_at))
         if line.fields:
-            lines = items(profile, line.fields, language, phrases(language).labels)
+            facts, labels = list(profile), phrases(language).labels
+            room = ALONE if line.key in _WHOLE else ABOVE_BUTTONS
+            lines = items(facts, line.fields, language, labels, room=room, marked=line.key in _CHECKED)
             params["items"] = "\n".join(f"{label}: {value}" for label, value in lines)
-            params["name"] = next((value for label, value in lines), "")
+            params["name"] = next((value for _, value in items(facts, line.fields[:1], language, labels)), "")
         return self.text(language, line.key, **params)
 
     def _expected(self, language: str, now: float) -> str:

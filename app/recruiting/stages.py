@@ -7,7 +7,8 @@ from app.recruiting.consent import Purpose, granted
 from app.recruiting.draft import Draft
 from app.recruiting.intake import Asked
 from app.recruiting.interrupts import Intent, Noticed
-from app.recruiting.profile import LANGUAGE_LEVELS_ASKED, LEVELS, Fact, Field, fields_of, kind, part
+from app.recruiting.profile import LANGUAGE_LEVELS_ASKED, LEVELS, Fact, Field, fields_of, kind, part, shown_fields
+from app.recruiting.volunteered import VALUES as VOLUNTEERED
 
 CLARIFICATIONS = 2  # failed ones of one question before a person helps (product, handoff triggers)
 WORTH_WRITING = frozenset({"voice", "audio", "document", "image"})  # kinds that hold an answer
@@ -207,11 +208,11 @@ def _misunderstood(draft: Draft) -> None:
 
 
 def _note(draft: Draft, new: list[Fact]) -> None:
-    """Show that it was heard: several facts or a computed day as a list, a name alone with thanks."""
+    """Show that it was heard: several facts, a computed day, or what nobody asked for; a name alone with thanks."""
     fields = fields_of(new)
     if fields == [Field.NAME]:
         draft.say("thank_name", fields=[Field.NAME])
-    elif len(fields) > 1 or fields == [Field.AVAILABILITY]:
+    elif len(fields) > 1 or set(fields) & {Field.AVAILABILITY, *VOLUNTEERED}:
         draft.say("noted", fields=fields)
 
 
@@ -240,7 +241,7 @@ def _level_to_ask(draft: Draft) -> str:
 def _review(draft: Draft, key: str = "review", attempts: int = 0) -> None:
     draft.intake.stage = "review"
     draft.decision.lines = [line for line in draft.decision.lines if line.key not in {"noted", "thank_name"}]
-    draft.ask(key, "review", choices="review", fields=[field.value for field in Field], attempts=attempts)
+    draft.ask(key, "review", choices="review", fields=shown_fields(draft.decision.profile), attempts=attempts)
 
 
 def _reviewing(draft: Draft) -> None:

@@ -169,7 +169,7 @@ FACTS_STORED: Final[Bounded[Counter]] = Bounded(
 )
 FACTS_REJECTED: Final[Bounded[Counter]] = Bounded(
     counter("facts_rejected_total", "Proposed facts that were not stored.", ("reason",)),
-    frozenset({"no_evidence", "value_unsupported", "forbidden_field", "malformed"}),
+    frozenset({"no_evidence", "value_unsupported", "undecided", "forbidden_field", "malformed", "no_statement"}),
 )
 GUARD_BLOCKS: Final[Bounded[Counter]] = Bounded(
     counter("guard_blocks_total", "Drafted replies that were not sent.", ("rule",)), 30

@@ -4,8 +4,9 @@ import orjson
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.agents.models.extraction import ReadFacts, merged, read_facts
+from app.agents.models.extraction import merged
 from app.agents.models.quoting import as_data
+from app.agents.models.readings import ReadFacts, read_facts
 from app.agents.models.wording import Allowed, Piece, broken_rules, shingles
 from app.recruiting.languages import build_detector
 from app.recruiting.profile import Fact

@@ -2,11 +2,16 @@
 
 from zoneinfo import ZoneInfo
 
-from app.agents.guided.packet import packet, profile_lines
+from app.agents.guided.packet import DESK_LANGUAGE, packet, profile_lines
 from app.agents.guided.router import TIER
 from app.agents.state import CrmUpdate, Json, TurnInput
 from app.recruiting.intake import Decision
-from app.recruiting.profile import assemble
+from app.recruiting.phrases import phrases
+from app.recruiting.profile import Fact, assemble, shown_fields
+from app.recruiting.readback import ALONE, items
+from app.recruiting.volunteered import VALUES as VOLUNTEERED
+
+_KEYS = {"phone": "phone_given", "email": "email_given"}
 
 
 class GuidedCrm:
@@ -64,4 +69,12 @@ class GuidedCrm:
             )
         if profile.licences is not None:
             attributes["licences"] = ", ".join(profile.licences) or "none"
-        return attributes
+        return attributes | _told(decision.profile)
+
+
+def _told(facts: list[Fact]) -> Json:
+    """What nobody asked for, as recruiters filter by it; `phone` and `email` are fields of Chatwoot's own."""
+    shown = [field for field in shown_fields(facts) if field in VOLUNTEERED]
+    labels = phrases(DESK_LANGUAGE).labels
+    values = {field: items(facts, [field], DESK_LANGUAGE, labels, room=ALONE)[0][1] for field in shown}
+    return {_KEYS.get(field, field): value for field, value in values.items()}

@@ -8,8 +8,9 @@ from app.agents.turn_view import facts as facts_of
 from app.recruiting import language_names
 from app.recruiting.intake import Decision, Handoff
 from app.recruiting.phrases import phrases
-from app.recruiting.profile import Fact, Field, assemble
-from app.recruiting.readback import items
+from app.recruiting.profile import Fact, Field, assemble, known_fields, shown_fields
+from app.recruiting.readback import ALONE, items
+from app.recruiting.volunteered import VALUES as VOLUNTEERED
 from app.recruiting.window import expires_at
 
 DESK_LANGUAGE = "en"
@@ -40,7 +41,7 @@ def packet(turn: TurnInput, language: str, decision: Decision, handoff: Handoff,
 
 
 def _summary(turn: TurnInput, decision: Decision) -> list[str]:
-    """Five lines at most, from what the rules know."""
+    """Six lines at most, from what the rules know."""
     known = assemble(decision.profile)
     shown = dict(profile_lines(decision.profile))
     labels = phrases(DESK_LANGUAGE).labels
@@ -49,14 +50,17 @@ def _summary(turn: TurnInput, decision: Decision) -> list[str]:
     wants = " ".join(part for part in wish if part)
     both = (labels[Field.LANGUAGES], labels[Field.LICENCES])
     skills = [f"{label}: {shown[label]}" for label in both if label in shown]
+    told = [f"{labels[field]}: {shown[labels[field]]}" for field in VOLUNTEERED if labels[field] in shown]
     said = sum(line["author"] == "candidate" for line in turn["conversation"]["transcript"]) + len(turn["inbound"])
-    missing = [labels[field] for field in Field if labels[field] not in shown]
+    found = known_fields(decision.profile)
+    missing = [labels[field] for field in Field if field not in found]
     return [
         "**What is known**",
         f"- {known.name or 'A candidate without a name so far'}"
         + (f" looks for {wants}" if wants else "")
         + (f", available {available}" if available else ""),
         *([f"- {'; '.join(skills)}"] if skills else []),
+        *([f"- {'; '.join(told)}"] if told else []),
         f"- Consent to the chat: {_consent(turn, decision)}",
         f"- Still unknown: {', '.join(missing) or 'nothing of the intake'}",
         f"- {said} messages of the candidate so far",
@@ -85,7 +89,7 @@ def _news(before: list[Fact], now: list[Fact]) -> list[str]:
 def profile_lines(facts: list[Fact]) -> list[tuple[str, str]]:
     """Label and value of each known field, in the desk's language."""
     labels = phrases(DESK_LANGUAGE).labels
-    return list(items(facts, [field.value for field in Field], DESK_LANGUAGE, labels)) if facts else []
+    return list(items(facts, shown_fields(facts), DESK_LANGUAGE, labels, room=ALONE)) if facts else []
 
 
 def _suggestion(language: str, handoff: Handoff) -> list[str]:

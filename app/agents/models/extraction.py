@@ -1,107 +1,40 @@
 """The extraction of the model tiers: facts with verbatim quotes, read by a model that has no tools and no history.
 
 Rules read the same messages. What both read, or rules alone, stands as rules read it; of what the model alone read,
-a value that contradicts its quote is dropped, and one that rules cannot derive from it is kept with less confidence.
+only a value that rules can derive from its quote is kept. What falls is counted by reason, and a field that the intake
+asks for counts as vaguely answered.
 """
 
+from collections import Counter
 from collections.abc import Sequence
-from typing import Literal
 from zoneinfo import ZoneInfo
 
 import msgspec
-from pydantic import BaseModel, ConfigDict, Field
 
 from app.agents import turn_view
 from app.agents.models.mind import Mind
 from app.agents.models.obvious import own_words, unasked
-from app.agents.models.quoting import as_data, moment, numbered
+from app.agents.models.quoting import MOST_OF_A_FILE, as_data, beyond, moment, numbered
+from app.agents.models.readings import ReadFacts, read_facts
 from app.agents.roles import Extraction
 from app.agents.state import Extracted, Json, TurnInput
-from app.recruiting.evidence import occurs
-from app.recruiting.evidence_values import Support, follows
+from app.recruiting.evidence_told import provable
+from app.recruiting.evidence_values import UNDECIDED, rejection
 from app.recruiting.languages import FALLBACK
 from app.recruiting.lexicon import LANGUAGES
-from app.recruiting.profile import LEVELS, Fact, is_valid, kind
+from app.recruiting.profile import Fact, kind
 from app.recruiting.profile import Field as ProfileField
-from app.recruiting.said import READABLE, Found, Said, as_fact
-from app.telemetry.metrics import FACTS_REJECTED
+from app.recruiting.said import READABLE, Said
 
+_UNREAD = (
+    "A file of {whole} characters: rules read all of it, the model only the first {read}. What stands behind may be "
+    "missing in the profile."
+)
 _CONSENT_YES = "v1:intake:consent:yes"
-_CERTAIN, _LIKELY = 0.95, 0.7  # confidence of what follows from the quote, and of what may
+_CERTAIN = 0.95  # confidence of what follows from the quote
 _SHORT_WORDS = 4  # a direct answer of so few words, read by rules, needs no second reader
 _READ_SURELY = 0.9
 _FREE_TEXT = frozenset({ProfileField.NAME, ProfileField.ROLE, ProfileField.CITY})
-
-LicenceType = Literal[
-    "B", "BE", "C", "CE", "D", "forklift", "VCA", "A", "AM", "C1", "C1E", "D1", "DE", "T", "ADR", "code95", "none"
-]
-
-
-class Words(BaseModel):
-    """Where a fact stands."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    message: int = Field(description="Number of the message")
-    quote: str = Field(description="Words of that message from which the value follows, copied exactly")
-
-
-class ReadName(Words):
-    """The candidate's own name."""
-
-    display: str = Field(description="The name as the person writes it")
-
-
-class ReadRole(Words):
-    """The work the candidate looks for."""
-
-    title: str = Field(description="The work in the person's own words")
-    open: bool = Field(description="Any work will do")
-
-
-class ReadCity(Words):
-    """The town the candidate lives in."""
-
-    city: str = Field(description="The town as the person writes it")
-
-
-class ReadAvailability(Words):
-    """The first day the candidate can work."""
-
-    day: str = Field(description="YYYY-MM-DD, counted from the day on which the message was sent")
-    immediate: bool = Field(description="The person says at once, now, immediately")
-    precision: Literal["day", "week", "month"]
-
-
-class ReadLanguage(Words):
-    """A language the candidate speaks."""
-
-    code: str = Field(description="ISO 639-1 code")
-    level: Literal["A1", "A2", "B1", "B2", "C1", "C2", "native"] | None = Field(
-        description="Only when the person names a CEFR level or says it is their native language"
-    )
-
-
-class ReadLicence(Words):
-    """A driving licence or certificate the candidate holds; `none` when they say they hold none."""
-
-    type: LicenceType
-
-
-class ReadFacts(BaseModel):
-    """Everything the candidate says about themselves."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    name: ReadName | None
-    role: ReadRole | None
-    city: ReadCity | None
-    availability: ReadAvailability | None
-    languages: list[ReadLanguage]
-    licences: list[ReadLicence]
-    vague: list[Literal["name", "role", "city", "availability", "languages", "licences"]] = Field(
-        description="Fields that were answered, but too vaguely to write down a value"
-    )
 
 
 class ModelExtraction:
@@ -125,12 +58,20 @@ class ModelExtraction:
             return _with(base, thought.log)
         language = turn_view.language(turn)
         language = language if language in LANGUAGES else FALLBACK
-        kept, unsupported = self._supported(read_facts(thought.output, messages), messages, language)
+        region = turn["conversation"].get("country", "")
+        kept, fallen = self._supported(read_facts(thought.output, messages), messages, language, region)
         facts = merged(by_rules, kept)
         stated = {kind(fact.field) for fact in facts}
-        vague = sorted({*base["vague"], *thought.output.vague} - stated)
-        log = {**thought.log, "unsupported": unsupported}
-        return Extracted(facts=msgspec.to_builtins(facts), vague=vague, tier=thought.tier, decision=log)
+        vague = {*base["vague"], *thought.output.vague, *(kind(fact.field) for fact, why in fallen if why == UNDECIDED)}
+        log = {**thought.log, "unsupported": len(fallen)}
+        return Extracted(
+            facts=msgspec.to_builtins(facts),
+            vague=sorted(vague - stated),
+            tier=thought.tier,
+            decision=log | ({"unread_characters": sum(unread.values())} if (unread := beyond(messages)) else {}),
+            rejected=dict(Counter(why for _, why in fallen)),
+            remarks=[_UNREAD.format(read=MOST_OF_A_FILE, whole=MOST_OF_A_FILE + count) for count in unread.values()],
+        )
 
     @staticmethod
     def _messages(turn: TurnInput, *, consenting: bool) -> list[Said]:
@@ -155,58 +96,27 @@ class ModelExtraction:
         return self._mind.prompt.turn(
             now=moment(turn, self._zone),
             asked=as_data(asked.field if asked else None),
-            data=as_data(numbered(messages, self._zone)),
+            data=as_data(numbered(messages, self._zone, most=MOST_OF_A_FILE)),
         )
 
-    def _supported(self, facts: list[Fact], messages: Sequence[Said], language: str) -> tuple[list[Fact], int]:
-        """Facts whose quote stands in its message and does not contradict the value; and how many fell."""
+    def _supported(
+        self, facts: list[Fact], messages: Sequence[Said], language: str, region: str
+    ) -> tuple[list[Fact], list[tuple[Fact, str]]]:
+        """Facts that their words prove, without details that they do not; and those that fell, with the reason."""
         by_id = {said.message_id: said for said in messages}
-        kept = []
-        for fact in facts:
-            said = by_id[fact.message_id]
-            if not occurs(fact.quote, said.text) or not is_valid(fact):
-                FACTS_REJECTED("no_evidence" if is_valid(fact) else "malformed").inc()
-                continue
-            support = follows(fact, said, language, self._zone)
-            if support is Support.CONTRADICTS:
-                FACTS_REJECTED("value_unsupported").inc()
-                continue
-            confidence = _CERTAIN if support is Support.FOLLOWS else _LIKELY
-            kept.append(msgspec.structs.replace(fact, confidence=confidence))
-        return kept, len(facts) - len(kept)
+        kept, fallen = [], []
+        for whole in facts:
+            said = by_id[whole.message_id]
+            fact = provable(whole, said, language)
+            if reason := rejection(fact, said, language, self._zone, region=region):
+                fallen.append((fact, reason))
+            else:
+                kept.append(msgspec.structs.replace(fact, confidence=_CERTAIN))
+        return kept, fallen
 
 
 def _with(base: Extracted, log: Json) -> Extracted:
     return Extracted(facts=base["facts"], vague=base["vague"], tier=base["tier"], decision={**base["decision"], **log})
-
-
-def read_facts(read: ReadFacts, messages: Sequence[Said]) -> list[Fact]:
-    """The model's word as facts; what names a message that does not exist is left out."""
-    found: list[tuple[int, Found]] = []
-    if one := read.name:
-        found.append((one.message, _found(ProfileField.NAME, one, {"display": one.display})))
-    if role := read.role:
-        value: Json = {"title": role.title} | ({"open": True} if role.open else {})
-        found.append((role.message, _found(ProfileField.ROLE, role, value)))
-    if city := read.city:
-        found.append((city.message, _found(ProfileField.CITY, city, {"city": city.city})))
-    if available := read.availability:
-        value = {"from": available.day} | ({"immediate": True} if available.immediate else {})
-        value |= {"precision": available.precision} if available.precision != "day" else {}
-        found.append((available.message, _found(ProfileField.AVAILABILITY, available, value)))
-    for tongue in read.languages:
-        code = tongue.code.lower()
-        found.append((tongue.message, _found(f"{ProfileField.LANGUAGES}.{code}", tongue, {"language": code})))
-        if tongue.level:
-            found.append((tongue.message, _found(f"{LEVELS}.{code}", tongue, {"level": tongue.level})))
-    for licence in read.licences:
-        field = f"{ProfileField.LICENCES}.{licence.type}"
-        found.append((licence.message, _found(field, licence, {"type": licence.type})))
-    return [as_fact(one, messages[n - 1]) for n, one in found if 1 <= n <= len(messages)]
-
-
-def _found(field: str, words: Words, value: Json) -> Found:
-    return Found(field=field, value=value, quote=words.quote)
 
 
 def merged(by_rules: Sequence[Fact], by_model: Sequence[Fact]) -> list[Fact]:

@@ -9,7 +9,8 @@ import orjson
 from app.agents.state import Json, TurnInput
 from app.recruiting.said import Said
 
-MOST_CHARACTERS = 6000  # of one message; a CV of three pages. What lies behind is not read by models.
+MOST_CHARACTERS = 6000  # of one message, where a model wants to know what it is about
+MOST_OF_A_FILE = 40_000  # of one message that is read for facts: about twelve full pages, or an hour of speech
 _ESCAPED = str.maketrans({"<": "\\u003c", ">": "\\u003e", "&": "\\u0026"})
 
 
@@ -29,6 +30,11 @@ def numbered(messages: Sequence[Said], zone: ZoneInfo, most: int = MOST_CHARACTE
         }
         for number, said in enumerate(messages, start=1)
     ]
+
+
+def beyond(messages: Sequence[Said], most: int = MOST_OF_A_FILE) -> dict[str, int]:
+    """By message id the characters that `numbered` cuts off, of messages too long for it."""
+    return {said.message_id: len(said.text) - most for said in messages if len(said.text) > most}
 
 
 def moment(turn: TurnInput, zone: ZoneInfo) -> str:

@@ -13,11 +13,12 @@ from app.agents.models.budget import Budget, Limits, Spending
 from app.agents.models.conversation import Guard, ModelConversation, Phrasing, unguarded
 from app.agents.models.crm import ModelCrm, Summary
 from app.agents.models.deadlines import Deadlines
-from app.agents.models.extraction import ModelExtraction, ReadFacts
+from app.agents.models.extraction import ModelExtraction
 from app.agents.models.mind import AgentName, Means, Mind, Seat
 from app.agents.models.prices import load_prices
 from app.agents.models.prompts import FOLDER, load_prompt
 from app.agents.models.providers import Effort, Vendors, claude_model, gpt_model
+from app.agents.models.readings import ReadFacts
 from app.agents.models.router import ModelRouter, RoutingWord
 from app.agents.models.vendor_model import vendor_failed
 from app.agents.roles import AgentContext
