@@ -16,7 +16,30 @@ from app.recruiting.stretches import Stretch
 from app.recruiting.text import fold
 
 _VAGUE = frozenset(fold(word) for word in ("few", "couple", "paar", "par", "kilka", "parę", "câteva", "пару", "кілька"))
-_UNTIL = "to|tot|bis|do|a|hasta|la|pana la|до|الى|till|or|of|oder|lub|o|sau|або|او"
+_UNTIL = "|".join(
+    " ".join(map(fold, words.split()))
+    for words in (
+        "to",
+        "till",
+        "tot",
+        "bis",
+        "do",
+        "a",
+        "hasta",
+        "la",
+        "până la",
+        "до",
+        "إلى",
+        "or",
+        "of",
+        "oder",
+        "lub",
+        "o",
+        "sau",
+        "або",
+        "أو",
+    )  # fmt: skip
+)
 _ENDS_IN_RANGE = re.compile(rf"(?:(?<![^ ])(\d{{1,2}}) (?:(?:{_UNTIL}) )?)?(?<![^ ])(\d{{1,2}}) (?:de )?$")
 _MINUTES = {"minutes": 1, "hour_unit": 60}
 _EU = frozenset(
@@ -85,6 +108,8 @@ def week_hours(stretch: Stretch, language: str) -> tuple[int | None, int | None]
                 low, high = figures[1], int(figures[2])
                 if low is not None:
                     return int(low), high
+                if any(word.isdigit() for word in stretch.clause.folded[: figures.start()].split()[-2:]):
+                    return None  # two figures, and no word that rules know between them
                 least, most = stretch.says("at_least", language), stretch.says("at_most", language)
                 return (None if most and not least else high), (None if least and not most else high)
     return None
