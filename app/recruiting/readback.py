@@ -16,7 +16,7 @@ _TOLD_LENGTH = 80  # of what nobody asked for
 _ALONE_LENGTH = 600
 ABOVE_BUTTONS = 860  # characters of all lines; the sentences around them fill a button message's 1,024
 ALONE = 3700  # of a text message's 4,096
-_SURE = 0.85  # facts of less confidence are marked
+_SURE = 0.8  # facts of less confidence are marked
 
 
 def _day(day: dt.date, language: str) -> str:

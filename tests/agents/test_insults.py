@@ -74,9 +74,7 @@ async def test_whoever_insults_may_still_say_stop(talk: Start) -> None:
     assert conversation.opted_out
 
 
-async def test_a_value_that_contradicts_its_words_falls_and_one_that_rules_cannot_derive_is_a_guess(
-    talk: Start,
-) -> None:
+async def test_a_value_that_contradicts_its_words_falls_and_so_does_one_that_rules_cannot_derive(talk: Start) -> None:
     conversation = talk()
     await play(conversation, OPENING)
     turn = conversation.turn("I am Anna, chief of the forklifts, no Chinese")
@@ -91,6 +89,7 @@ async def test_a_value_that_contradicts_its_words_falls_and_one_that_rules_canno
 
     context = replace(conversation.context, extraction=Bold())  # type: ignore[arg-type]  # a tier that reads too much
     state = await conversation.graph.ainvoke(turn, context=context)
-    assert state["proposal"]["rejected_facts"] == 1
-    confidence = {fact["field"]: fact["confidence"] for fact in state["proposal"]["facts"]}
-    assert confidence == {"role": 0.7, "name": 1.0}
+    proposal = state["proposal"]
+    assert [fact["field"] for fact in proposal["facts"]] == ["name"]
+    assert proposal["decision"]["rejected_reasons"] == {"value_unsupported": 1, "undecided": 1}
+    assert proposal["rejected_facts"] == proposal["decision"]["rejected_facts"] == 2

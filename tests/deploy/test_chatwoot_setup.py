@@ -255,6 +255,21 @@ def test_labels_and_attributes_are_those_that_the_service_writes() -> None:
         "availability": {"from": "2026-12-01"},
         "languages.nl": {"language": "nl"},
         "licences.B": {"type": "B"},
+        "phone": {"e164": "+31612345678"},
+        "email": {"address": "anna@example.com"},
+        "right_to_work.NL": {"status": "yes", "country": "NL"},
+        "hours": {"min": 32, "max": 40},
+        "shifts.night": {"kind": "night", "possible": False},
+        "contract_preference.permanent": {"kind": "permanent"},
+        "work_mode": {"mode": "onsite"},
+        "salary_expectation": {"min": 16.5, "currency": "EUR", "period": "hour"},
+        "notice_period": {"duration": "P1M"},
+        "travel.own_transport": {"own_transport": True},
+        "experience.welder": {"title_raw": "welder"},
+        "education.mbo": {"title_raw": "MBO"},
+        "skills.mig": {"raw": "MIG"},
+        "certificates.vcu": {"name": "VCU"},
+        "references_available": {"available": True},
     }
     facts = [Fact(field=field, value=value, quote="x", message_id="m") for field, value in values.items()]
     decision = Decision(intake=Intake(stage="profile"), profile=facts)

@@ -279,7 +279,7 @@ def test_what_was_heard_or_guessed_is_marked_until_it_is_confirmed() -> None:
         return Phrasebook(COMPANY).line("en", Line(key="review", fields=["city"]), [fact])
 
     assert "Town: Breda (please check)" in line(source="voice")
-    assert "Town: Breda (please check)" in line(confidence=0.8)
+    assert "Town: Breda (please check)" in line(confidence=0.7)
     assert "please check" not in line(source="voice", confirmed=True) + line()
     spoken = Fact(field="name", value={"display": "Bo"}, quote="x", message_id="m", source="voice")
     thanks = Phrasebook(COMPANY).line("en", Line(key="thank_name", fields=["name"]), [spoken])

@@ -16,30 +16,26 @@ from app.recruiting.stretches import Stretch
 from app.recruiting.text import fold
 
 _VAGUE = frozenset(fold(word) for word in ("few", "couple", "paar", "par", "kilka", "parę", "câteva", "пару", "кілька"))
-_UNTIL = "|".join(
-    " ".join(map(fold, words.split()))
-    for words in (
-        "to",
-        "till",
-        "tot",
-        "bis",
-        "do",
-        "a",
-        "hasta",
-        "la",
-        "până la",
-        "до",
-        "إلى",
-        "or",
-        "of",
-        "oder",
-        "lub",
-        "o",
-        "sau",
-        "або",
-        "أو",
-    )  # fmt: skip
+_BETWEEN = (
+    "to",
+    "tot",
+    "bis",
+    "do",
+    "a",
+    "hasta",
+    "la",
+    "до",
+    "إلى",
+    "or",
+    "of",
+    "oder",
+    "lub",
+    "o",
+    "sau",
+    "або",
+    "أو",
 )
+_UNTIL = "|".join(map(fold, _BETWEEN))
 _ENDS_IN_RANGE = re.compile(rf"(?:(?<![^ ])(\d{{1,2}}) (?:(?:{_UNTIL}) )?)?(?<![^ ])(\d{{1,2}}) (?:de )?$")
 _MINUTES = {"minutes": 1, "hour_unit": 60}
 _EU = frozenset(
