@@ -10,6 +10,7 @@ import typer
 
 from app.cli_migration import REFUSALS, migration_refusal
 from app.cli_operations import add_operations
+from app.cli_vacancies import vacancies
 from app.database.migrate import migrate as apply_migrations
 from app.ports import port_fault
 from app.settings import Settings, SettingsError, load_settings
@@ -17,6 +18,7 @@ from app.telemetry.logs import setup_logging
 
 cli = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
 add_operations(cli)
+cli.add_typer(vacancies, name="vacancies")
 MIGRATIONS = Path(__file__).parents[1] / "supabase" / "migrations"
 
 

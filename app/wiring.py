@@ -33,6 +33,7 @@ from app.engine.settling import Pace
 from app.engine.tasks import Engine
 from app.engine.thinking import GraphThinker
 from app.engine.turn import Turns
+from app.engine.vacancy_link import VacancyLinks
 from app.engine.wakeups import Wakeups
 from app.mailbox.intake import Intake
 from app.mailbox.mailbox import Mailbox
@@ -209,7 +210,7 @@ class Desk:
             embedder = await stack.enter_async_context(embedder_of(settings, self._vendors))
             self._breakers = open_breakers(self._vendors)
             agents = agents_of(settings, self._vendors, self.redis, embedder, breakers=self._breakers)
-            self._thinker = GraphThinker(build_graph(saver), saver, agents)
+            self._thinker = GraphThinker(build_graph(saver), saver, agents, VacancyLinks(self._record.vacancies))
             self.engine().register(
                 self.docket,
                 sweep_seconds=settings.sweep_seconds,

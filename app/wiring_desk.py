@@ -19,6 +19,7 @@ from app.engine.desk_work import DeskWork
 from app.engine.lanes import WhatsAppLane
 from app.engine.reconciliation import Reconciliation
 from app.engine.thinking import GraphThinker
+from app.engine.vacancy_link import VacancyLinks
 from app.engine.wakeups import Wakeups
 from app.mailbox.intake import Intake
 from app.mailbox.mailbox import Mailbox
@@ -79,7 +80,7 @@ def desk_of(
         work=DeskWork(
             record.desk,
             chatwoot,
-            Commands(record.conversations, record.outbox, templates, mailbox, wakeups),
+            Commands(record.conversations, record.outbox, templates, mailbox, wakeups, VacancyLinks(record.vacancies)),
             erase_thinking=thinker.erase,
             returned=lambda language: phrasebook.text(language, "returned"),
             team_id=settings.chatwoot_team_id or 0,

@@ -12,7 +12,7 @@ from langgraph.graph.state import CompiledStateGraph
 from langgraph.runtime import Runtime
 from langgraph.types import RetryPolicy
 
-from app.agents import turn_view
+from app.agents import matching, turn_view
 from app.agents.roles import AgentContext
 from app.agents.state import Extracted, GraphState, Json, Phrased, Proposal, Routing, TurnInput
 from app.recruiting import phrases, policy
@@ -118,6 +118,7 @@ async def _decide(state: GraphState, runtime: Runtime[AgentContext]) -> dict[str
             noticed=msgspec.convert(routing["noticed"], list[Noticed]),
             found=proof.facts,
             vague=sorted({*extracted["vague"], *proof.undecided}),
+            pitch=matching.pitch_of(turn, routing["language"]),
             consent_text=runtime.context.phrasebook.consent_text(routing["language"]),
         )
     )
@@ -157,6 +158,7 @@ async def _report(state: GraphState, runtime: Runtime[AgentContext]) -> dict[str
         handoff={"reason": handoff.reason, "urgency": handoff.urgency, "text": handoff.text} if handoff else None,
         stage=decision.stage,
         crm={"note": crm["note"], "labels": crm["labels"], "attributes": crm["attributes"]},
+        application=matching.application_of(turn, decision),
         rejected_facts=sum(rejected.values()),
         decision=_log(logs, rejected),
     )

@@ -25,6 +25,7 @@ class ConversationState(TypedDict):
 
     `country` (ISO 3166) helps the first greeting and completes national phone numbers; `candidate_id` is whose daily
     budget the models spend; `wa_id` (digits) tells the candidate's own contact card from those of others.
+    `vacancy` and `others` are `Vacancy` builtins.
     """
 
     language: str | None
@@ -38,6 +39,8 @@ class ConversationState(TypedDict):
     country: NotRequired[str]
     candidate_id: NotRequired[str]
     wa_id: NotRequired[str]
+    vacancy: NotRequired[Json]  # the one the candidate comes for
+    others: NotRequired[list[Json]]  # open ones, where the turn may end the intake
 
 
 class TurnInput(TypedDict):
@@ -113,6 +116,7 @@ class Proposal(TypedDict):
     handoff: HandoffProposal | None
     stage: str
     crm: Json
+    application: Json | None
     rejected_facts: int
     decision: Json
 

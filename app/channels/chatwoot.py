@@ -146,6 +146,10 @@ class Chatwoot:
         """Replaces all."""
         await self._call("POST", f"/conversations/{conversation_id}/labels", {"labels": labels})
 
+    async def attributes(self, conversation_id: int) -> dict[str, Any]:
+        """A conversation's custom attributes. Raises SendError."""
+        return dict((await self._call("GET", f"/conversations/{conversation_id}")).get("custom_attributes") or {})
+
     async def set_attributes(self, conversation_id: int, attributes: dict[str, Any]) -> None:
         """Replaces the conversation's custom attributes."""
         body = {"custom_attributes": attributes}

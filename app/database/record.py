@@ -10,6 +10,7 @@ from app.database.outbox import Outbox
 from app.database.quarantine import Quarantine
 from app.database.statuses import Statuses
 from app.database.supabase_pool import SupabasePool, open_pool
+from app.database.vacancies import Vacancies
 
 
 @dataclass(frozen=True)
@@ -22,6 +23,7 @@ class Record:
     statuses: Statuses
     quarantine: Quarantine
     desk: DeskRecord
+    vacancies: Vacancies
 
     async def schema_version(self) -> str:
         """Version of the newest applied migration; proves that key, grants and functions work. For readiness."""
@@ -46,4 +48,5 @@ async def open_record(
             statuses=Statuses(pool),
             quarantine=Quarantine(pool),
             desk=DeskRecord(pool),
+            vacancies=Vacancies(pool),
         )

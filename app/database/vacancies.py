@@ -8,7 +8,9 @@ import msgspec
 
 from app.database.supabase_pool import SupabasePool
 from app.recruiting.vacancy import Vacancy, title_of
+from app.telemetry.logs import get_logger
 
+log = get_logger()
 # A vacancy that is changed or closed is so for every process after this many seconds.
 KEPT_SECONDS = 30.0
 
@@ -18,14 +20,18 @@ class StoredVacancy(msgspec.Struct, kw_only=True):
 
     code: str
     status: str
-    details: Vacancy
+    details: dict[str, Any]
     updated_at: str
     applications: int
 
-    @property
-    def vacancy(self) -> Vacancy:
-        """As rules see it: with the record's status, not the file's."""
-        return msgspec.structs.replace(self.details, status=self.status)
+    def vacancy(self) -> Vacancy | None:
+        """As rules see it, with the record's status. None for one that an older version stored in another form."""
+        try:
+            return msgspec.structs.replace(msgspec.convert(self.details, Vacancy), status=self.status)
+        except msgspec.ValidationError:
+            # One unreadable vacancy must not stop the conversations about it.
+            log.error("vacancy.unreadable", reason="load_it_again")  # noqa: TRY400 the text could quote the file
+            return None
 
 
 class Application(msgspec.Struct, kw_only=True):
@@ -76,14 +82,13 @@ class Vacancies:
 
     async def find(self, code: str) -> Vacancy | None:
         """Open or closed; None if there is none. At most half a minute old."""
-        until, kept = self._by_code.get(code, (0.0, None))
-        if time.monotonic() < until:
-            return kept
+        if (kept := self._by_code.get(code)) is not None and time.monotonic() < kept[0]:
+            return kept[1]
         found: list[StoredVacancy] = await self._pool.call("find_vacancies", {"codes": [code]}, list[StoredVacancy])
-        if not found:
-            return None
-        self._by_code[code] = (time.monotonic() + KEPT_SECONDS, found[0].vacancy)
-        return found[0].vacancy
+        vacancy = found[0].vacancy() if found else None
+        if vacancy is not None:
+            self._by_code[code] = (time.monotonic() + KEPT_SECONDS, vacancy)
+        return vacancy
 
     async def open(self) -> list[Vacancy]:
         """All that candidates may apply for, by code. At most half a minute old."""
@@ -91,7 +96,7 @@ class Vacancies:
         if time.monotonic() < until:
             return kept
         found: list[StoredVacancy] = await self._pool.call("find_vacancies", {"status": "open"}, list[StoredVacancy])
-        opened = [each.vacancy for each in found]
+        opened = [vacancy for each in found if (vacancy := each.vacancy()) is not None]
         self._open = (time.monotonic() + KEPT_SECONDS, opened)
         return opened
 

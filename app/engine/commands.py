@@ -9,6 +9,7 @@ from app.database.conversations import Conversations, ConversationView, OpenTurn
 from app.database.outbox import Channel, Outbox, State
 from app.engine.desk_acts import Acts
 from app.engine.desk_outcomes import Templates, templates_text
+from app.engine.vacancy_link import VacancyLinks
 from app.engine.wakeups import Wakeups
 from app.mailbox.mailbox import Mailbox
 from app.recruiting.events import RecruiterNoted
@@ -30,10 +31,6 @@ HELP = """Commands, as private notes:
 - `/retry` send again what did not arrive
 - `/why` what the assistant did last and on which grounds
 - `/forget` erase this person (asks to confirm)"""
-NO_MATCH = (
-    "No vacancy is linked to this conversation, so nothing has been compared. The assistant never scores or rejects; "
-    "`/profile` shows what the candidate said."
-)
 LATE = "A person has written to the candidate since this `/bot`. Write `/bot` again to give the conversation back."
 FORGOTTEN_NOT = "Backups, logs of 360Dialog and Meta, and copies on the candidate's phone are outside its reach."
 
@@ -42,13 +39,20 @@ class Commands:
     """Reads one note at a time. Doing the same note twice writes its answer once."""
 
     def __init__(
-        self, conversations: Conversations, outbox: Outbox, templates: Templates, mailbox: Mailbox, wakeups: Wakeups
+        self,
+        conversations: Conversations,
+        outbox: Outbox,
+        templates: Templates,
+        mailbox: Mailbox,
+        wakeups: Wakeups,
+        vacancies: VacancyLinks,
     ) -> None:
         self._conversations = conversations
         self._outbox = outbox
         self._templates = templates
         self._mailbox = mailbox
         self._wakeups = wakeups
+        self._vacancies = vacancies
 
     async def run(
         self, opened: OpenTurn, note: RecruiterNoted, acts: Acts, *, spoke_at: float, done: dict[str, str]
@@ -77,7 +81,7 @@ class Commands:
             case "/profile":
                 answer = profile(opened)
             case "/match":
-                answer = NO_MATCH
+                answer = await self._vacancies.answer(opened)
             case "/retry":
                 answer = done[key] = done.get(key) or await self._retry(opened)
             case "/why":
@@ -219,7 +223,7 @@ def why(view: ConversationView) -> str:
         [
             f"**Turn {turn.turn_no}**, {turn.at:%d %b %H:%M} UTC",
             "Role of the AI: it reads answers, asks the next question of the fixed intake and hands over to people. "
-            "It does not score, rank or reject.",
+            "It does not score, rank or reject; `/match` compares by a vacancy's written rules, for people to decide.",
             f"Noticed: {intents}",
             f"Rules: policy {said.get('policy_version')}; wording {said.get('prompt_version') or 'guided'}; by {model}",
             f"Facts it rests on (each with a quote, `/profile`): {', '.join(recent) or 'none'}",

@@ -175,10 +175,16 @@ class Composer:
         """A private note for the recruiter, in Markdown."""
         self._row(Channel.CHATWOOT, "note", "system", {"text": text}, key=key)
 
-    def profile(self, crm: dict[str, Any]) -> None:
-        """What recruiters filter by: labels of the conversation, attributes of the contact."""
+    def profile(self, crm: dict[str, Any], vacancy: str = "") -> None:
+        """What recruiters filter by: labels and vacancy of the conversation, attributes of the contact."""
         body = {"labels": crm.get("labels") or [], "contact": {"custom_attributes": crm.get("attributes") or {}}}
+        if vacancy:
+            body["conversation"] = {"custom_attributes": {"vacancy": vacancy}}
         self._row(Channel.CHATWOOT, "profile", "system", body)
+
+    def is_news(self, vacancy: str) -> bool:
+        """The conversation was about another vacancy, or none, until now."""
+        return vacancy != (self._opened.intake.get("vacancy") or "")
 
     def phone(self) -> None:
         """The candidate is known by another number now."""
@@ -272,6 +278,7 @@ def _apply(commit: TurnCommit, composer: Composer, proposal: dict[str, Any], *, 
     commit.language = proposal.get("language")
     commit.opted_out = proposal.get("opted_out")
     commit.stage = proposal.get("stage")
+    commit.application = proposal.get("application")
     for reply in msgspec.convert(proposal.get("replies", []), list[Reply]):
         composer.reply(reply, author=author, now=now)
     crm = proposal.get("crm") or {}
@@ -279,5 +286,6 @@ def _apply(commit: TurnCommit, composer: Composer, proposal: dict[str, Any], *, 
         composer.note(str(crm["note"]))
     # Other turns have nothing new for labels and attributes; the lane writes only what differs.
     learnt = commit.facts or commit.retract or commit.consents or proposal.get("handoff")
-    if learnt or commit.turn_no == 0 or commit.opted_out is not None:
-        composer.profile(crm)
+    vacancy = str((commit.intake or {}).get("vacancy") or "")
+    if learnt or commit.turn_no == 0 or commit.opted_out is not None or composer.is_news(vacancy):
+        composer.profile(crm, vacancy)

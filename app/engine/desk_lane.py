@@ -31,7 +31,8 @@ MISSING_FILE = "(the file could not be fetched from WhatsApp)"
 
 class ChatwootLane:
     """Rows to the recruiter: `incoming`, `outgoing`, `note` (body `text`), `status` (`status`), `profile` (`contact`,
-    `labels`), `phone` (`phone_number`), `team` (`team_id`), `merge` (`contact_id` that becomes part of this one)."""
+    `conversation`, `labels`), `phone` (`phone_number`), `team` (`team_id`), `merge` (`contact_id` that becomes part of
+    this one)."""
 
     settles_each = False
 
@@ -178,6 +179,8 @@ class ChatwootLane:
         if await self._mailbox.written(address, "contact") != stamp:
             await self._chatwoot.update_contact(desk.contact_id, contact)
             await self._mailbox.note_written(address, "contact", stamp)
+        if attributes := (row.body.get("conversation") or {}).get("custom_attributes"):
+            await self._attributes(attributes, desk, address)
         labels = sorted(row.body.get("labels") or [])
         ours = json.loads(await self._mailbox.written(address, "labels") or "[]")
         if ours != labels:
@@ -187,6 +190,16 @@ class ChatwootLane:
             if wanted != present:
                 await self._chatwoot.set_labels(desk.conversation_id, wanted)
             await self._mailbox.note_written(address, "labels", json.dumps(labels))
+
+    async def _attributes(self, ours: dict[str, Any], desk: Desk, address: str) -> None:
+        """Chatwoot replaces all of a conversation's attributes: those of recruiters are written along."""
+        stamp = json.dumps(ours, sort_keys=True, ensure_ascii=False)
+        if await self._mailbox.written(address, "attributes") == stamp:
+            return
+        present = await self._chatwoot.attributes(desk.conversation_id)
+        if present | ours != present:
+            await self._chatwoot.set_attributes(desk.conversation_id, present | ours)
+        await self._mailbox.note_written(address, "attributes", stamp)
 
     async def _phone(self, contact_id: int, phone: str) -> None:
         fields = {"phone_number": phone}

@@ -12,6 +12,7 @@ from app.agents.state import ConversationState, TurnInput
 from app.database.conversations import OpenTurn, Owner
 from app.engine.composing import turn_id_of
 from app.engine.folding import Fold
+from app.engine.vacancy_link import Linked, VacancyLinks
 from app.recruiting.languages import country_of
 
 # Of a recruiter's messages, repeated to the graph when they give a conversation back.
@@ -22,10 +23,11 @@ REMARK_CHARACTERS = 300
 class GraphThinker:
     """The conversation's id is the graph's thread; the record is the truth, a checkpoint only saves work."""
 
-    def __init__(self, graph: Graph, saver: HardenedRedisSaver, context: AgentContext) -> None:
+    def __init__(self, graph: Graph, saver: HardenedRedisSaver, context: AgentContext, vacancies: VacancyLinks) -> None:
         self._graph = graph
         self._saver = saver
         self._context = context
+        self._vacancies = vacancies
 
     async def prepare(self) -> None:
         """Make the search indexes that checkpoints need; safe to repeat."""
@@ -39,7 +41,8 @@ class GraphThinker:
         self, opened: OpenTurn, fold: Fold, *, owner: Owner, turn_no: int, attempt: int, resumed: bool, now: float
     ) -> dict[str, Any]:
         """Think, or go on thinking: nodes that a crashed try of the same turn finished do not run again."""
-        turn = _input(opened, fold, owner=owner, turn_no=turn_no, attempt=attempt, now=now)
+        linked = await self._vacancies.look(opened, fold.inbound)
+        turn = _input(opened, fold, linked, owner=owner, turn_no=turn_no, attempt=attempt, now=now)
         config: RunnableConfig = {"configurable": {"thread_id": opened.conversation_id}}
         given: TurnInput | None = turn
         if resumed:
@@ -81,15 +84,19 @@ def _remarks(opened: OpenTurn) -> list[str]:
     return [f"A recruiter spoke with the candidate since your last message and has given the conversation back: {said}"]
 
 
-def _input(opened: OpenTurn, fold: Fold, *, owner: Owner, turn_no: int, attempt: int, now: float) -> TurnInput:
+def _input(
+    opened: OpenTurn, fold: Fold, linked: Linked, *, owner: Owner, turn_no: int, attempt: int, now: float
+) -> TurnInput:
     known = msgspec.to_builtins(opened)
+    vacancy = linked.vacancy
     return TurnInput(
         turn_id=turn_id_of(opened.conversation_id, turn_no),
         attempt=attempt,
         now=now,
         conversation=ConversationState(
             language=opened.language,
-            intake=opened.intake,
+            # From here on the intake remembers it: the policy carries it along, and the commit stores it.
+            intake=opened.intake | ({"vacancy": vacancy.code} if vacancy else {}),
             facts=known["facts"],
             consents=known["consents"],
             owner=owner,
@@ -99,6 +106,7 @@ def _input(opened: OpenTurn, fold: Fold, *, owner: Owner, turn_no: int, attempt:
             candidate_id=opened.candidate_id,
             country=country_of(opened.recipient.wa_id, opened.recipient.bsuid),
             wa_id=opened.recipient.wa_id,
+            **linked.builtins(),
         ),
         inbound=[msgspec.to_builtins(message) for message in fold.inbound],
         notes=_remarks(opened),

@@ -27,6 +27,7 @@ from app.local.gateway import create_gateway
 from app.local.house_parts import require_free_port, served
 from app.local.house_service import how_it_ended, running_service
 from app.local.house_state import HouseSecrets, HouseState, keep_secrets, remove_state, sole_tenant, write_state
+from app.local.house_vacancies import load_examples
 from app.local.postgres import PostgresServer
 from app.local.redis import RedisServer
 from app.local.whatsapp_twin import WhatsAppTwinConfig, create_whatsapp_twin
@@ -180,6 +181,7 @@ async def _open_record(house: _House, stack: AsyncExitStack) -> None:
     await server.start()
     house.servers["Postgres"] = server
     await migrate(server.dsn, MIGRATIONS)
+    await load_examples(server.dsn)
     house.urls["postgres"] = server.dsn
     service_key = house.value("SUPABASE_KEY", house.secrets.supabase_key)
     gateway = create_gateway(server.dsn, service_key=service_key, anon_key=house.secrets.supabase_anon_key)

@@ -97,6 +97,15 @@ class Draft:
         if stop is not None and is_granted(self.at.consents, Purpose.INTAKE):
             self.record_consent(granted=False, message_id=stop.message_id)
 
+    def pitch(self) -> bool:
+        """The vacancy in three lines, once; whether it is said now."""
+        told = f"pitch:{self.intake.vacancy}"
+        if self.at.pitch is None or told in self.intake.told:
+            return False
+        self.intake.told.append(told)
+        self.decision.lines.append(self.at.pitch)
+        return True
+
     def confirm(self) -> None:
         """The candidate agreed to the read-back: every fact stands again, confirmed, in the place of the old row."""
         confirmed = [

@@ -31,6 +31,7 @@ class Intake(msgspec.Struct, kw_only=True, omit_defaults=True):
     handed_over: str = ""  # reason of the last handoff, until the assistant speaks again
     injections: int = 0  # messages that tried to instruct the assistant
     last_at: float = 0.0  # Unix seconds of the last turn
+    vacancy: str = ""  # code of the vacancy the candidate comes for; empty = none named, and none guessed
 
 
 class Line(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -73,6 +74,7 @@ class Situation(msgspec.Struct, kw_only=True):
     noticed: list[Noticed] = []
     found: list[Fact] = []
     vague: list[str] = []
+    pitch: Line | None = None  # what is said once of the vacancy
     consent_text: str = ""  # exact text of the consent question in the turn's language
 
     def has(self, *intents: Intent) -> bool:

@@ -219,6 +219,7 @@ def _note(draft: Draft, new: list[Fact]) -> None:
 def _next(draft: Draft) -> None:
     """The first thing still missing, else the read-back."""
     draft.intake.stage = "profile"
+    draft.pitch()
     known = {kind(fact.field) for fact in draft.decision.profile}
     for field in Field:
         if field not in known and field not in draft.intake.skipped:
@@ -298,8 +299,9 @@ def _done(draft: Draft) -> None:
     at = draft.at
     draft.take_back()
     new = draft.keep(at.found)
-    if new:
-        draft.say("updated", fields=fields_of(new))
+    pitched = draft.pitch()
+    if new or pitched:
+        draft.say("updated", fields=fields_of(new)) if new else draft.say("done_already")
         return
     small = at.has(Intent.THANKS, Intent.YES, Intent.GREETING) and "done" in draft.intake.told
     recent = at.now - at.intake.last_at < QUIET_REMARK and "done" in draft.intake.told

@@ -9,9 +9,7 @@ import msgspec
 from babel.numbers import format_currency
 from babel.units import format_compound_unit
 
-from app.recruiting.guard import PayRange
-from app.recruiting.languages import FALLBACK
-
+FALLBACK = "en"  # of texts, where a vacancy has none in the candidate's language
 HUMAN_REVIEW = "human_review"  # the only thing that may follow from a must-have that is not met (GDPR Art. 22)
 ASK_THEN_HUMAN = "ask_once_then_human"
 OPS = (
@@ -127,12 +125,6 @@ def in_language(words: Words, language: str) -> str:
 def title_of(vacancy: Vacancy, language: str = FALLBACK) -> str:
     """What the work is called."""
     return in_language(vacancy.title, language)
-
-
-def pay_range(vacancy: Vacancy) -> PayRange:
-    """The figures that may be named to candidates, for the guard."""
-    pay = vacancy.pay
-    return PayRange(minimum=pay.min, maximum=pay.max, currency=pay.currency, period=pay.period)
 
 
 def pay_text(vacancy: Vacancy, language: str) -> str:

@@ -13,7 +13,10 @@ from app.recruiting.profile import Fact, Field
 from tests.fixtures.agents import COMPANY
 
 SHORT = 300  # characters (product §1f)
-PARAMS = {"items": "", "name": "Anna", "language": "English", "when": "Monday 1 December, 11:00"}
+PARAMS = {
+    "items": "", "name": "Anna", "language": "English", "when": "Monday 1 December, 11:00",
+    "title": "Warehouse operator", "task": "You pick orders.", "place": "Utrecht, early shift.", "pay": "€14.50 per hour",
+}  # fmt: skip
 BOOK = Phrasebook(COMPANY)
 CHOICE_SETS = ("open", "open_again", "consent", "availability", "review", "level.nl", "licences", "change")
 # Stems of what may never be asked (product §1i), in all languages at once.

@@ -4,6 +4,7 @@ from zoneinfo import ZoneInfo
 
 from app.agents.guided.packet import DESK_LANGUAGE, packet, profile_lines
 from app.agents.guided.router import TIER
+from app.agents.matching import note_of
 from app.agents.state import CrmUpdate, Json, TurnInput
 from app.recruiting.intake import Decision
 from app.recruiting.phrases import phrases
@@ -36,6 +37,8 @@ class GuidedCrm:
             )
         elif decision.remarks:
             note = "\n".join(decision.remarks)
+        if handoff is None and (match := note_of(turn, decision)):
+            note = f"{note}\n\n{match}" if note else match
         return CrmUpdate(
             note=note,
             labels=self._labels(language, decision),
@@ -49,6 +52,8 @@ class GuidedCrm:
         labels = [f"stage-{decision.stage}", f"lang-{language}"]
         if decision.handoff:
             labels.append(f"handoff-{decision.handoff.reason}".replace("_", "-"))
+        if decision.intake.vacancy:
+            labels.append(f"vacancy-{decision.intake.vacancy.lower()}")
         return labels
 
     @staticmethod

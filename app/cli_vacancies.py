@@ -1,0 +1,91 @@
+"""`python -m app vacancies …`: look at a file, load it, list, close."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Annotated, TypeVar
+
+import typer
+
+from app.cli_shared import partial_settings, say, secret
+from app.database.errors import RecordError
+from app.database.record import open_record
+from app.database.vacancies import StoredVacancy, Vacancies
+from app.recruiting.vacancy import Vacancy, title_of
+from app.recruiting.vacancy_file import check_file
+
+T = TypeVar("T")
+vacancies = typer.Typer(help="What people can apply for: rules, criteria and texts from TOML files.")
+File = Annotated[Path, typer.Argument(help="A TOML file like examples/vacancies.toml.")]
+
+
+def _checked(file: Path) -> list[Vacancy]:
+    """The file's vacancies; exits with every fault."""
+    try:
+        checked = check_file(file)
+    except OSError as error:
+        typer.echo(f"{file}: cannot be read ({error.strerror})", err=True)
+        raise typer.Exit(1) from None
+    for warning in checked.warnings:
+        typer.echo(f"warning: {warning}", err=True)
+    for fault in checked.faults:
+        typer.echo(fault, err=True)
+    if checked.faults:
+        raise typer.Exit(1)
+    return checked.vacancies
+
+
+def _with_record(work: Callable[[Vacancies], Awaitable[T]]) -> T:
+    settings = partial_settings("SUPABASE_URL", "SUPABASE_KEY")
+
+    async def run() -> T:
+        url, key = settings.supabase_url or "", secret(settings.supabase_key)
+        async with open_record(url, key, pool_size=1) as record:
+            return await work(record.vacancies)
+
+    try:
+        return asyncio.run(run())
+    except RecordError as error:
+        typer.echo(f"vacancies: {error} (SUPABASE_URL, SUPABASE_KEY; `python -m app migrate`?)", err=True)
+        raise typer.Exit(1) from None
+
+
+@vacancies.command()
+def check(file: File) -> None:
+    """Look for mistakes and for what may play no part in a decision about a person; changes nothing."""
+    found = _checked(file)
+    say(f"{len(found)} vacancies, nothing wrong: {', '.join(vacancy.code for vacancy in found)}")
+
+
+@vacancies.command()
+def load(file: File) -> None:
+    """Put a file's vacancies into the database, new or changed ones; safe to repeat."""
+    found = _checked(file)
+    changed = _with_record(lambda record: record.store(found))
+    say(f"loaded {', '.join(changed)}" if changed else f"{len(found)} vacancies, nothing changed")
+
+
+@vacancies.command("list")
+def list_() -> None:
+    """Every vacancy with its state and the number of applications."""
+    stored = _with_record(lambda record: record.all())
+    if not stored:
+        say("no vacancies; load some with `python -m app vacancies load FILE`")
+    for each in stored:
+        say(_line(each))
+
+
+def _line(stored: StoredVacancy) -> str:
+    vacancy = stored.vacancy()
+    named = f"{title_of(vacancy)}, {vacancy.city}" if vacancy else "unreadable: load its file again"
+    return f"{stored.code:<12} {stored.status:<7} {stored.applications:>4} applications  {named}"
+
+
+@vacancies.command()
+def close(code: Annotated[str, typer.Argument(help="The vacancy's code, such as WH-102.")]) -> None:
+    """Nobody is sent to it any more; its applications stay."""
+    answer = _with_record(lambda record: record.close(code.upper()))
+    if not answer.known:
+        typer.echo(f"vacancies: there is no {code.upper()}; `python -m app vacancies list` shows all", err=True)
+        raise typer.Exit(1)
+    say(f"{code.upper()} is closed" if answer.closed else f"{code.upper()} was closed already")

@@ -1,0 +1,136 @@
+"""A candidate comes with a vacancy's code: pitch, application, comparison for the recruiter. Over the whole service."""
+
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from app.database.vacancies import Application
+from app.recruiting.vacancy_file import check_file
+from tests.chatwoot.test_towards_candidates import until_noted
+from tests.faults.test_takeover import in_chatwoot
+from tests.fixtures.stack import Phone, Stack, until_true
+
+EXAMPLES = Path(__file__).parents[2] / "examples" / "vacancies.toml"
+ANSWERS = ("Anna de Vries", "warehouse work", "Utrecht", "immediately", "English B1", "forklift")
+
+
+@pytest.fixture
+async def jobs(desk: Stack) -> Stack:
+    """The desk with the example vacancies open."""
+    await desk.record.vacancies.store(check_file(EXAMPLES).vacancies)
+    return desk
+
+
+async def greeted_to_profile(phone: Phone, first: str, **fields: object) -> str:
+    """From the first words to the first question of the profile; what was said with that question."""
+    await phone.exchange(first, **fields)
+    await phone.exchange(type="tap", option="Start")
+    return str((await phone.exchange(type="tap", option="Yes, I agree"))["text"])
+
+
+async def confirmed(phone: Phone) -> None:
+    for answer in ANSWERS:
+        said = await phone.exchange(answer)
+    assert "This is what I noted" in said["text"], said
+    await phone.exchange(type="tap", option="Correct")
+
+
+async def application(desk: Stack, phone: Phone, code: str) -> Application | None:
+    return await desk.record.vacancies.application((await phone.view()).candidate_id, code)
+
+
+async def test_who_comes_with_a_code_hears_of_the_work_and_the_recruiter_sees_the_comparison(jobs: Stack) -> None:
+    phone = await jobs.candidate()
+    said = await greeted_to_profile(phone, "Hello, I am interested in #WH-102")
+    assert "Warehouse operator" in said
+    assert "€14.50 - €16.20 per hour" in said
+    assert said.rstrip().endswith("?")
+    begun = await application(jobs, phone, "WH-102")
+    assert begun is not None
+    assert (begun.status, begun.must_have_results) == ("screening", [])
+
+    await confirmed(phone)
+    assert sum("€14.50" in reply["text"] for reply in await phone.replies()) == 1
+    conversation = (await in_chatwoot(jobs, phone)).chatwoot.conversation_id
+    note = (await until_noted(jobs, conversation, "Match with WH-102")).content or ""
+    assert "met: Forklift certificate — “forklift”" in note
+    assert "Score**: 100 of 100, band A" in note
+    reviewed = await application(jobs, phone, "WH-102")
+    assert reviewed is not None
+    assert reviewed.status == "awaiting_review"
+    assert {result["id"]: result["verdict"] for result in reviewed.must_have_results} == {
+        "forklift": "met", "english": "met",
+    }  # fmt: skip
+    cited = {fact["message_id"] for result in reviewed.must_have_results for fact in result["evidence"]}
+    assert cited <= {line.message_id for line in (await phone.view()).transcript}
+    kept = jobs.chatwoot.store.state.conversations[conversation]
+
+    async def shown() -> bool:
+        return "vacancy-wh-102" in kept.label_list and kept.custom_attributes.get("vacancy") == "WH-102"
+
+    await until_true(shown, what="label and attribute")
+
+    await jobs.recruiter(conversation, content="/match", private=True)
+    answer = (await until_noted(jobs, conversation, "**Application**: awaiting review")).content or ""
+    assert "Match with WH-102" in answer
+
+
+async def test_without_a_code_nothing_is_guessed_and_match_suggests(jobs: Stack) -> None:
+    phone = await jobs.candidate()
+    said = await greeted_to_profile(phone, "Hello, I am number #1 for the job [urgent] in WH-102")
+    assert "per hour" not in said
+    assert "vacancy" not in (await phone.view()).intake
+    conversation = (await in_chatwoot(jobs, phone)).chatwoot.conversation_id
+    await phone.exchange("Anna")
+    await phone.exchange("truck driver")
+    await jobs.recruiter(conversation, content="/match", private=True)
+    note = (await until_noted(jobs, conversation, "Open vacancies that may fit")).content or ""
+    listed = [line for line in note.splitlines() if line.startswith("- **")]
+    assert len(listed) == 3
+    assert "TR-207" in listed[0]
+    assert "same words as the wanted work: truck, driver" in listed[0]
+
+
+async def test_an_ad_leads_to_its_vacancy_and_a_recruiters_attributes_stay(jobs: Stack) -> None:
+    phone = await jobs.candidate()
+    await phone.exchange("Hello")
+    conversation = (await in_chatwoot(jobs, phone)).chatwoot.conversation_id
+    kept = jobs.chatwoot.store.state.conversations[conversation]
+    await jobs.chatwoot_http.patch(f"/_twin/conversations/{conversation}", json={"custom_attributes": {"desk": "7"}})
+    referral = {"source_type": "ad", "source_id": "120210000000001", "source_url": "https://fb.me/x"}
+    await phone.exchange("I saw your ad", referral=referral)
+
+    async def shown() -> bool:
+        return kept.custom_attributes == {"desk": "7", "vacancy": "WH-102"}
+
+    await until_true(shown, what="both attributes")
+    assert await application(jobs, phone, "WH-102") is None  # nothing begins before the consent
+
+
+async def test_whoever_comes_back_for_another_vacancy_applies_for_it_with_what_is_known(jobs: Stack) -> None:
+    phone = await jobs.candidate()
+    await greeted_to_profile(phone, "Hello")
+    await confirmed(phone)
+    said = await phone.exchange("I am also interested in #TR-207")
+    assert "Truck driver CE" in said["text"]
+    second = await application(jobs, phone, "TR-207")
+    assert second is not None
+    assert second.status == "awaiting_review"
+    assert second.must_have_results[0]["verdict"] == "not_met"
+    assert second.must_have_results[0]["on_fail"] == "human_review"
+    conversation = (await in_chatwoot(jobs, phone)).chatwoot.conversation_id
+    note = (await until_noted(jobs, conversation, "Match with TR-207")).content or ""
+    assert "Also open" in note
+    assert "WH-102" in note
+    assert not any("reject" in reply["text"].lower() for reply in await phone.replies())
+
+
+async def test_a_closed_vacancy_is_said_to_be_closed_and_takes_no_application(jobs: Stack) -> None:
+    (example, *_) = check_file(EXAMPLES).vacancies
+    await jobs.record.vacancies.store([msgspec.structs.replace(example, code="WH-900", status="closed")])
+    phone = await jobs.candidate()
+    said = await greeted_to_profile(phone, "Hello #wh-900")
+    assert "closed" in said
+    assert "€" not in said
+    assert await application(jobs, phone, "WH-900") is None
