@@ -39,7 +39,8 @@ def check_text(text: str, name: str) -> Checked:
     except tomllib.TOMLDecodeError as error:
         return Checked(vacancies=[], faults=[f"{name}: this is no TOML: {error}"], warnings=[])
     try:
-        vacancies = msgspec.convert(data, _File).vacancies
+        # Through JSON's types, so that a file and the record hold the same (TOML has dates).
+        vacancies = msgspec.convert(msgspec.to_builtins(msgspec.convert(data, _File)), _File).vacancies
     except msgspec.ValidationError as error:
         return Checked(vacancies=[], faults=[_told(_misfit(str(error)), text, name, data)], warnings=[])
     if not vacancies:

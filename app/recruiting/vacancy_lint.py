@@ -55,11 +55,12 @@ def _refused_fields() -> frozenset[str]:
 def lint(vacancies: Sequence[Vacancy]) -> list[Fault]:
     """Faults of all vacancies of a file, in its order."""
     faults: list[Fault] = []
-    codes = Counter(vacancy.code for vacancy in vacancies)
+    seen: set[str] = set()
     for number, vacancy in enumerate(vacancies):
         at: Place = ("vacancies", number)
-        if codes[vacancy.code] > 1:
+        if vacancy.code in seen:
             faults.append(Fault(place=(*at, "code"), text=f"{vacancy.code} stands here twice; give each its own code"))
+        seen.add(vacancy.code)
         faults += [
             *_basics(vacancy, at), *_texts(vacancy, at), *_must_haves(vacancy, at), *_criteria(vacancy, at),
         ]  # fmt: skip
