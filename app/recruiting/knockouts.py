@@ -17,7 +17,9 @@ from app.recruiting.vacancy import MustHave, Vacancy
 SURE = 0.6  # confidence below which a fact counts as not known (product, handoff triggers)
 # Directive 2006/126/EC, Art. 6: holders of these also hold those.
 _IMPLIED = {"BE": ("B",), "C": ("B",), "CE": ("C", "BE", "B"), "D": ("B",), "C1": ("B",), "C1E": ("C1", "BE", "B"), "DE": ("D", "BE", "B"), "D1": ("B",)}  # fmt: skip # noqa: E501
-_MAIN_KEYS = ("level", "type", "title", "city", "language", "from", "status", "value")
+_MAIN_KEYS = ("level", "type", "title", "city", "language", "from", "status", "kind", "mode", "value")
+# Lists that people give whole, because they are asked for them. Of others ("nights are fine") we know what was said.
+_WHOLE = frozenset({"licences", "languages"})
 _UNSURE = ("unsure", "not_sure", "unknown")  # an answer that says that nothing is known
 _EVIDENCE = 3
 
@@ -65,7 +67,7 @@ def judge(field: str, op: str, wanted: Any, facts: Sequence[Fact], *, key: str =
     if op == "date_before":
         return _any(_before(fact, key, wanted) for fact in sure)
     if op in ("contains_any", "contains_all"):
-        return _contained(field, values, wanted, whole=op == "contains_all")
+        return _contained(field, sure, wanted, key=key, every=op == "contains_all")
     return _any(_single(op, value, wanted) for value in values)
 
 
@@ -94,14 +96,22 @@ def _plain(value: Any) -> Any:
     return value.casefold() if isinstance(value, str) else value
 
 
-def _contained(field: str, values: Sequence[Any], wanted: Any, *, whole: bool) -> Verdict:
+def _contained(field: str, facts: Sequence[Fact], wanted: Any, *, key: str, every: bool) -> Verdict:
+    """`every`: all that is wanted, else one of it. What was refused ("no nights") is known, too."""
     if not isinstance(wanted, list) or not wanted:
         return Verdict.UNKNOWN
-    has = {_plain(value) for value in values if value != NO_LICENCE}
-    if kind(field) == "licences":
-        has |= {_plain(less) for value in values for less in _IMPLIED.get(str(value), ())}
+    has: set[Any] = set()
+    refused: set[Any] = set()
+    for fact in facts:
+        values = [value for value in _values(fact, key) if value != NO_LICENCE]
+        (refused if fact.value.get("possible") is False else has).update(map(_plain, values))
+        if kind(field) == "licences":
+            has |= {_plain(less) for value in values for less in _IMPLIED.get(str(value), ())}
     asked = {_plain(value) for value in wanted}
-    return _said(holds=asked <= has if whole else bool(asked & has))
+    if asked <= has if every else asked & has:
+        return Verdict.MET
+    out = asked & refused if every else asked <= refused
+    return Verdict.NOT_MET if out or kind(field) in _WHOLE else Verdict.UNKNOWN
 
 
 def _single(op: str, value: Any, wanted: Any) -> Verdict:

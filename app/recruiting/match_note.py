@@ -16,7 +16,9 @@ _QUOTE = 160  # characters
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]<>#+|~])")
 _WORDS = {Verdict.MET: "met", Verdict.NOT_MET: "not met", Verdict.UNKNOWN: "unknown"}
 _PURPOSE = f"A comparison by written rules ({RULES}, no language model) for people who decide. It rejects nobody."
-NOTHING_OPEN = "No vacancy is open: load some with `python -m app vacancies load FILE`."
+NOTHING_OPEN = (
+    "No vacancy is linked to this conversation, and none is open: load some with `python -m app vacancies load FILE`."
+)
 
 
 def match_note(vacancy: Vacancy, facts: Sequence[Fact], others: Sequence[Vacancy]) -> str:
@@ -48,7 +50,7 @@ def suggestion_note(vacancies: Sequence[Vacancy], facts: Sequence[Fact], *, head
     if not vacancies:
         return NOTHING_OPEN
     ordered = suggestions(vacancies, facts)
-    lines = [heading or "**Open vacancies that may fit** (no vacancy is linked to this conversation)"]
+    lines = [heading or "**No vacancy is linked to this conversation. Open ones that may fit:**"]
     lines += [_suggested(one) for one in ordered[:MOST_SUGGESTED]]
     more = len(ordered) - MOST_SUGGESTED
     if more > 0:

@@ -85,7 +85,7 @@ async def test_without_a_code_nothing_is_guessed_and_match_suggests(jobs: Stack)
     await phone.exchange("Anna")
     await phone.exchange("truck driver")
     await jobs.recruiter(conversation, content="/match", private=True)
-    note = (await until_noted(jobs, conversation, "Open vacancies that may fit")).content or ""
+    note = (await until_noted(jobs, conversation, "No vacancy is linked")).content or ""
     listed = [line for line in note.splitlines() if line.startswith("- **")]
     assert len(listed) == 3
     assert "TR-207" in listed[0]

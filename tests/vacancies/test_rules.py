@@ -129,8 +129,24 @@ def test_not_sure_is_no_answer_and_a_named_part_is_compared() -> None:
     wish = fact("salary_expectation", {"min": 15, "currency": "EUR", "period": "hour"})
     assert judge("salary_expectation", "lte", 16, [wish], key="min") is Verdict.MET
     assert judge("salary_expectation", "lte", 16, [wish], key="max") is Verdict.UNKNOWN
-    shifts = fact("shifts", {"shifts": ["early", "late"]})
-    assert judge("shifts", "contains_all", ["early", "late"], [shifts]) is Verdict.MET
+
+
+@pytest.mark.parametrize(
+    ("op", "wanted", "verdict"),
+    [
+        ("contains_any", ["early"], Verdict.MET), ("contains_any", ["late", "early"], Verdict.MET),
+        ("contains_any", ["late"], Verdict.UNKNOWN), ("contains_any", ["night"], Verdict.NOT_MET),
+        ("contains_any", ["night", "late"], Verdict.UNKNOWN), ("contains_all", ["early", "day"], Verdict.MET),
+        ("contains_all", ["early", "late"], Verdict.UNKNOWN), ("contains_all", ["early", "night"], Verdict.NOT_MET),
+    ],
+)  # fmt: skip
+def test_of_shifts_only_what_was_said_is_known(op: str, wanted: list[str], verdict: Verdict) -> None:
+    said = [
+        fact("shifts.early", {"kind": "early"}),
+        fact("shifts.day", {"kind": "day"}),
+        fact("shifts.night", {"kind": "night", "possible": False}),
+    ]
+    assert judge("shifts", op, wanted, said) is verdict
 
 
 @given(profiles())
