@@ -60,7 +60,9 @@ async def _replay(settings: Settings, conversation: str, prompts: Path, model: s
         embedder = await stack.enter_async_context(embedder_of(settings, vendors))
         context = agents_of(settings, vendors, None, embedder, plan=plan, prompts=prompts)
         unfinished = await _unfinished(settings, view.conversation_id)
-        return await think_again(view, build_graph(), context, unfinished=unfinished)
+        code = str(view.intake.get("vacancy") or "")
+        vacancy = await record.vacancies.find(code) if code else None
+        return await think_again(view, build_graph(), context, unfinished=unfinished, vacancy=vacancy)
 
 
 def _with_model(plan: Plan, vendors: Vendors, model: str) -> tuple[Plan, Vendors]:

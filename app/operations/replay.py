@@ -16,6 +16,7 @@ from app.agents.roles import AgentContext
 from app.agents.state import ConversationState, TurnInput
 from app.database.conversations import ConversationView, Owner, TranscriptLine, TurnRecord
 from app.recruiting.messages import InboundMessage, Kind
+from app.recruiting.vacancy import Vacancy
 
 Json = dict[str, Any]
 TRANSCRIPT = 20  # lines that a turn opens with
@@ -60,8 +61,9 @@ class Replay(msgspec.Struct, kw_only=True):
 class _Memory:
     """What the record would know between the replayed turns."""
 
-    def __init__(self, view: ConversationView) -> None:
+    def __init__(self, view: ConversationView, vacancy: Vacancy | None) -> None:
         self._view = view
+        self._vacancy = vacancy
         self.facts: list[Json] = []
         self._consents: dict[str, Json] = {}
         self._intake: Json = {}
@@ -70,9 +72,10 @@ class _Memory:
         self.transcript: list[Json] = []
 
     def opened(self) -> ConversationState:
-        return ConversationState(
+        vacancy = self._vacancy
+        state = ConversationState(
             language=self._language,
-            intake=self._intake,
+            intake=self._intake | ({"vacancy": vacancy.code} if vacancy else {}),
             facts=list(self.facts),
             consents=list(self._consents.values()),
             owner=Owner.ASSISTANT.value,
@@ -81,6 +84,9 @@ class _Memory:
             window_expires_at=None,
             candidate_id=self._view.candidate_id,
         )
+        if vacancy is not None:
+            state["vacancy"] = msgspec.to_builtins(vacancy)
+        return state
 
     def hear(self, lines: Sequence[TranscriptLine]) -> None:
         self.transcript += [msgspec.to_builtins(line) for line in lines]
@@ -98,10 +104,18 @@ class _Memory:
 
 
 async def replay(
-    view: ConversationView, graph: Graph, context: AgentContext, *, unfinished: TurnInput | None = None
+    view: ConversationView,
+    graph: Graph,
+    context: AgentContext,
+    *,
+    unfinished: TurnInput | None = None,
+    vacancy: Vacancy | None = None,
 ) -> Replay:
-    """Think every turn again. `unfinished`: input of a turn that lies in a checkpoint and was never committed."""
-    memory = _Memory(view)
+    """Think every turn again. `unfinished`: input of a turn that lies in a checkpoint and was never committed.
+
+    `vacancy`: what the conversation is about today, told from its beginning as it reads today.
+    """
+    memory = _Memory(view, vacancy)
     thought: list[tuple[TurnRecord, list[TranscriptLine], Json]] = []
     left = [line for line in view.transcript if line.author in {"candidate", "human"}]
     for turn in view.turns:

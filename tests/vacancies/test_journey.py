@@ -10,6 +10,7 @@ from app.recruiting.vacancy_file import check_file
 from tests.chatwoot.test_towards_candidates import until_noted
 from tests.faults.test_takeover import in_chatwoot
 from tests.fixtures.stack import Phone, Stack, until_true
+from tests.understanding.test_replay import replayed
 
 EXAMPLES = Path(__file__).parents[2] / "examples" / "vacancies.toml"
 ANSWERS = ("Anna de Vries", "warehouse work", "Utrecht", "immediately", "English B1", "forklift")
@@ -74,6 +75,8 @@ async def test_who_comes_with_a_code_hears_of_the_work_and_the_recruiter_sees_th
     await jobs.recruiter(conversation, content="/match", private=True)
     answer = (await until_noted(jobs, conversation, "**Application**: awaiting review")).content or ""
     assert "Match with WH-102" in answer
+    again = await replayed(jobs, (await phone.view()).address)
+    assert again["differing"] == 0, again
 
 
 async def test_without_a_code_nothing_is_guessed_and_match_suggests(jobs: Stack) -> None:
