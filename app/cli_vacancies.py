@@ -8,9 +8,13 @@ from typing import Annotated, TypeVar
 import typer
 
 from app.cli_shared import partial_settings, say, secret
+from app.cli_webhooks import chatwoot_client
 from app.database.errors import RecordError
 from app.database.record import open_record
 from app.database.vacancies import StoredVacancy, Vacancies
+from app.operations.chatwoot_setup import set_up_labels
+from app.operations.chatwoot_wanted import vacancy_label
+from app.operations.setup_steps import ChatwootAccount, SetupError, Step
 from app.recruiting.vacancy import Vacancy, title_of
 from app.recruiting.vacancy_file import check_file
 
@@ -63,6 +67,27 @@ def load(file: File) -> None:
     found = _checked(file)
     changed = _with_record(lambda record: record.store(found))
     say(f"loaded {', '.join(changed)}" if changed else f"{len(found)} vacancies, nothing changed")
+    _label(found)
+
+
+def _label(found: list[Vacancy]) -> None:
+    """Chatwoot shows only labels that it knows: make those of the vacancies, where a Chatwoot is named."""
+    settings = partial_settings()
+    if settings.chatwoot_base_url is None or settings.chatwoot_api_token is None:
+        say("labels: CHATWOOT_BASE_URL and CHATWOOT_API_TOKEN are not set; load again with them to make the labels")
+        return
+    labels = [vacancy_label(vacancy.code, title_of(vacancy)) for vacancy in found]
+
+    async def run() -> Step:
+        async with chatwoot_client(settings) as client:
+            account = ChatwootAccount(client, settings.chatwoot_account_id or 0, apply=True)
+            return await set_up_labels(account, labels)
+
+    try:
+        say(f"labels: {asyncio.run(run()).said}")
+    except SetupError as error:
+        typer.echo(f"labels: {error}; load again when this is cured", err=True)
+        raise typer.Exit(1) from None
 
 
 @vacancies.command("list")

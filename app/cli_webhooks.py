@@ -82,7 +82,8 @@ def _tell_variables(numbers: Numbers, *, show_secrets: bool) -> None:
         say("\nSet these variables:\n" + "\n".join(lines))
 
 
-def _chatwoot_client(settings: Settings) -> httpx.AsyncClient:
+def chatwoot_client(settings: Settings) -> httpx.AsyncClient:
+    """Chatwoot with the service user's token."""
     return httpx.AsyncClient(
         base_url=settings.chatwoot_base_url or "",
         headers={"api_access_token": secret(settings.chatwoot_api_token)},
@@ -97,7 +98,7 @@ async def _setup(settings: Settings, public_url: str, steps: list[Step], *, appl
             headers={"D360-API-KEY": secret(settings.dialog360_api_key)},
             timeout=PROBE_TIMEOUT,
         ) as dialog360,
-        _chatwoot_client(settings) as chatwoot,
+        chatwoot_client(settings) as chatwoot,
         httpx.AsyncClient(base_url=public_url, timeout=PROBE_TIMEOUT) as service,
     ):
         account = ChatwootAccount(chatwoot, settings.chatwoot_account_id or 0, apply)
@@ -160,7 +161,7 @@ async def _round_trip(settings: Settings, service: httpx.AsyncClient) -> Step:
     missing = [name for name in _CHATWOOT if getattr(settings, name.lower()) is None]
     if missing:
         return Step(NAME, Outcome.LATER, f"not set: {', '.join(missing)}")
-    async with _chatwoot_client(settings) as chatwoot:
+    async with chatwoot_client(settings) as chatwoot:
         account = ChatwootAccount(chatwoot, settings.chatwoot_account_id or 0, apply=True)
         count = ServiceCount(service, secret(settings.ops_token))
         try:

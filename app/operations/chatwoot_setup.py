@@ -3,6 +3,7 @@
 Safe to repeat: what is there is adopted as recruiters left it. Without `apply` nothing is changed, only said.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -15,6 +16,7 @@ from app.operations.chatwoot_wanted import (
     LABELS,
     MODELS,
     TEAM,
+    Label,
 )
 from app.operations.setup_steps import ChatwootAccount, SetupError, Step
 from app.operations.webhooks_setup import CHATWOOT_PATH
@@ -41,7 +43,7 @@ async def set_up_chatwoot(
     report.append(step)
     bot_id, step = await set_up_bot(account, inbox, given.bot_id)
     report.append(step)
-    report.append(await _set_up_labels(account))
+    report.append(await set_up_labels(account, LABELS))
     report.append(await _set_up_attributes(account))
     team_id, step = await _set_up_team(account, given.team_id)
     report.append(step)
@@ -123,15 +125,15 @@ def _our_bot(bots: list[Json], bot_id: int, attached: Json) -> Json | None:
     return here or next((bot for bot in blank if bot.get("name") == BOT["name"]), None)
 
 
-async def _set_up_labels(account: ChatwootAccount) -> Step:
+async def set_up_labels(account: ChatwootAccount, wanted: Sequence[Label]) -> Step:
     """Chatwoot takes unknown labels on conversations, but shows and filters only those that exist."""
     present = {row.get("title") for row in (await account.get("/labels")).get("payload", [])}
-    missing = [label for label in LABELS if label.title not in present]
+    missing = [label for label in wanted if label.title not in present]
     if account.apply:
         for label in missing:
             await account.send("POST", "/labels", {"label": label._asdict()})
     changes = [f"makes {', '.join(label.title for label in missing)}"] if missing else []
-    return account.step("labels", f"{len(LABELS) - len(missing)} of {len(LABELS)} exist", changes)
+    return account.step("labels", f"{len(wanted) - len(missing)} of {len(wanted)} exist", changes)
 
 
 async def _set_up_attributes(account: ChatwootAccount) -> Step:

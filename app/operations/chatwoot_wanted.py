@@ -80,6 +80,12 @@ LABELS: Final = [
     *(Label(f"lang-{code}", f"Writes {name}", "#8b8d98", show_on_sidebar=False) for code, name in LANGUAGES.items()),
 ]
 
+
+def vacancy_label(code: str, title: str) -> Label:
+    """The label of a vacancy's conversations; made when the vacancy is loaded."""
+    return Label(f"vacancy-{code.lower()}", title, "#30a46c", show_on_sidebar=True)
+
+
 CONTACT: Final = "contact_attribute"
 CONVERSATION: Final = "conversation_attribute"
 MODELS: Final = (CONVERSATION, CONTACT)  # by the numbers that older servers show

@@ -128,7 +128,7 @@ def test_what_candidates_are_told_is_in_their_language_or_english() -> None:
 
 
 async def test_the_command_loads_lists_and_closes(desk: Stack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("SUPABASE_URL", "SUPABASE_KEY"):
+    for name in ("SUPABASE_URL", "SUPABASE_KEY", "CHATWOOT_BASE_URL", "CHATWOOT_API_TOKEN", "CHATWOOT_ACCOUNT_ID"):
         monkeypatch.setenv(name, desk.environ[name])
     file = tmp_path / "jobs.toml"
     text = TEXT
@@ -141,10 +141,13 @@ async def test_the_command_loads_lists_and_closes(desk: Stack, tmp_path: Path, m
         return result.exit_code, result.output
 
     assert await run("check", str(file)) == (0, "3 vacancies, nothing wrong: CLI-102, CLI-207, CLI-031\n")
-    assert (await run("load", str(file)))[1].strip() == "loaded CLI-031, CLI-102, CLI-207"
-    assert (await run("load", str(file)))[1].strip() == "3 vacancies, nothing changed"
+    loaded, labels = (await run("load", str(file)))[1].splitlines()
+    assert loaded == "loaded CLI-031, CLI-102, CLI-207"
+    assert labels.startswith("labels: 0 of 3 exist; makes vacancy-cli-102, ")
+    again = ["3 vacancies, nothing changed", "labels: 3 of 3 exist"]
+    assert (await run("load", str(file)))[1].splitlines() == again
     assert await run("close", "cli-102") == (0, "CLI-102 is closed\n")
-    assert (await run("load", str(file)))[1].strip() == "3 vacancies, nothing changed"  # and does not open it again
+    assert (await run("load", str(file)))[1].splitlines() == again  # and does not open it again
     listed = (await run("list"))[1].splitlines()
     assert any(line.split()[:3] == ["CLI-102", "closed", "0"] for line in listed)
     for words, message in (
