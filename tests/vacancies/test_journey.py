@@ -1,5 +1,6 @@
 """A candidate comes with a vacancy's code: pitch, application, comparison for the recruiter. Over the whole service."""
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
@@ -17,9 +18,11 @@ ANSWERS = ("Anna de Vries", "warehouse work", "Utrecht", "immediately", "English
 
 
 @pytest.fixture
-async def jobs(desk: Stack) -> Stack:
-    """The desk with the example vacancies open."""
-    await desk.record.vacancies.store(check_file(EXAMPLES).vacancies)
+async def jobs(desk: Stack, tmp_path: Path) -> Stack:
+    """The desk with the example vacancies open; their days lie ahead, whenever this runs."""
+    ahead = tmp_path / "vacancies.toml"
+    ahead.write_text(EXAMPLES.read_text().replace("2027-", f"{datetime.now(UTC).year + 1}-"))
+    await desk.record.vacancies.store(check_file(ahead).vacancies)
     return desk
 
 
