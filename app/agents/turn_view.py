@@ -1,6 +1,7 @@
 """A turn's JSON read back into the vocabulary of the rules."""
 
 from datetime import datetime
+from zoneinfo import ZoneInfo
 
 import msgspec
 
@@ -12,7 +13,10 @@ from app.recruiting.profile import Fact
 from app.recruiting.said import READABLE, Said, heard
 
 _POINTED = frozenset({Kind.CHOICE, Kind.LOCATION, Kind.CONTACTS})  # read, though nobody typed it
-_SILENT = frozenset({Kind.REACTION, Kind.REVOKE})  # heard, but nothing to answer
+# Heard, but nothing to answer. A reaction never answers: no thumb consents, confirms the read-back or picks a choice.
+# Words of an edit that cannot be read (of a caption) only take the old ones back.
+_SILENT = frozenset({Kind.REACTION, Kind.REVOKE, Kind.EDIT})
+_UNDOING = frozenset({Kind.REVOKE, Kind.EDIT})
 
 
 def unix(at: str | float) -> float:
@@ -20,9 +24,14 @@ def unix(at: str | float) -> float:
     return datetime.fromisoformat(at).timestamp() if isinstance(at, str) else float(at)
 
 
-def inbound(turn: TurnInput) -> list[InboundMessage]:
-    """This turn's messages."""
+def _arrived(turn: TurnInput) -> list[InboundMessage]:
     return msgspec.convert(turn["inbound"], list[InboundMessage])
+
+
+def inbound(turn: TurnInput) -> list[InboundMessage]:
+    """This turn's messages, without those that were deleted or edited before anybody looked at them."""
+    gone = {*intake(turn).withdrawn, *revoked(turn)}
+    return [message for message in _arrived(turn) if message.message_id not in gone]
 
 
 def said_now(turn: TurnInput) -> list[Said]:
@@ -46,11 +55,11 @@ def unread_kinds(turn: TurnInput) -> list[str]:
 
 
 def said_before(turn: TurnInput) -> list[Said]:
-    """The candidate's earlier messages in the transcript, oldest first, without this turn's.
+    """The candidate's earlier messages in the transcript, oldest first, without this turn's and withdrawn ones.
 
     A card has words there only if it was the candidate's own.
     """
-    now = {message.message_id for message in inbound(turn)}
+    now = {message.message_id for message in _arrived(turn)} | {*intake(turn).withdrawn, *revoked(turn)}
     return [
         _line(line)
         for line in turn["conversation"]["transcript"]
@@ -72,8 +81,37 @@ def _line(line: TranscriptLine) -> Said:
 
 
 def revoked(turn: TurnInput) -> list[str]:
-    """Ids of messages that the candidate deleted or edited."""
-    return [m.target_id for m in inbound(turn) if m.kind in {Kind.REVOKE, Kind.EDIT} and m.target_id]
+    """Ids of messages that no longer count: deleted, or edited, with earlier edits of the same message."""
+    targets: dict[str, None] = {}
+    of = dict(intake(turn).edits)
+    for message in _arrived(turn):
+        if message.kind in _UNDOING and message.target_id:
+            targets[message.target_id] = None
+            targets |= {edit: None for edit, original in of.items() if original == message.target_id}
+        if message.kind is Kind.EDIT:
+            of[message.message_id] = message.target_id
+    return list(targets)
+
+
+def deleted(turn: TurnInput) -> set[str]:
+    """The messages themselves that were deleted, not edited."""
+    return {message.target_id for message in _arrived(turn) if message.kind is Kind.REVOKE}
+
+
+def edits(turn: TurnInput) -> dict[str, str]:
+    """Ids of this turn's edits with those of the messages that they replace."""
+    return {m.message_id: m.target_id for m in _arrived(turn) if m.kind is Kind.EDIT and m.target_id}
+
+
+def rewritten(turn: TurnInput) -> dict[str, list[str]]:
+    """Ids of this turn's edits with the fields that rested on the words they replace: the new words answer the same."""
+    before, now = intake(turn).edits, edits(turn)
+    fields: dict[str, list[str]] = {}
+    for edit, original in now.items():
+        ids = {original, *(one for one, of in {**before, **now}.items() if of == original)}
+        if found := [fact.field for fact in facts(turn) if fact.message_id in ids]:
+            fields[edit] = found
+    return fields
 
 
 def intake(turn: TurnInput) -> Intake:
@@ -86,9 +124,24 @@ def facts(turn: TurnInput) -> list[Fact]:
     return msgspec.convert(turn["conversation"]["facts"], list[Fact])
 
 
+def kept_on(turn: TurnInput, zone: ZoneInfo) -> dict[str, str]:
+    """Days on which the current facts were kept, by their ids; empty where the record does not say."""
+    return {
+        str(fact["id"]): f"{datetime.fromtimestamp(unix(fact['at']), zone):%d %b %Y}"
+        for fact in turn["conversation"]["facts"]
+        if fact.get("id") and fact.get("at")
+    }
+
+
 def standings(turn: TurnInput) -> list[Standing]:
     """Latest word on each purpose."""
     return msgspec.convert(turn["conversation"]["consents"], list[Standing])
+
+
+def asked(turn: TurnInput) -> str:
+    """Field of the open question; empty when nothing is asked."""
+    open_ = intake(turn).asked
+    return open_.field if open_ else ""
 
 
 def consented(turn: TurnInput) -> bool:

@@ -16,8 +16,8 @@ from app.recruiting.events import (
 )
 from app.recruiting.messages import InboundMessage, Kind
 
-# These change what is shown or known, but nobody expects an answer to them.
-SILENT = frozenset({Kind.REACTION, Kind.REVOKE})
+# These change what is shown, nothing that is known: a thumb is no answer.
+SILENT = frozenset({Kind.REACTION})
 
 
 @dataclass(frozen=True)
@@ -54,8 +54,13 @@ class Fold:
 
     @property
     def inbound(self) -> list[InboundMessage]:
-        """The candidate's messages that an answer may be expected to."""
+        """The candidate's messages that say something or take something back."""
         return [event.message for event in self.said if event.message.kind not in SILENT]
+
+    @property
+    def spoken(self) -> bool:
+        """The candidate said something: whoever only deletes a message expects no answer."""
+        return any(message.kind is not Kind.REVOKE for message in self.inbound)
 
     @property
     def humans(self) -> list[RecruiterSaid]:

@@ -78,6 +78,6 @@ def decide(current: Owner, since: float, fold: Fold, *, returned_at: float = 0.0
             wanted = None
         if wanted is not None and wanted.owner is not owner:
             owner, change = wanted.owner, wanted
-    if owner is Owner.NOBODY and fold.inbound and not fold.humans:
+    if owner is Owner.NOBODY and fold.spoken and not fold.humans:
         owner, change = Owner.ASSISTANT, OwnerChange(owner=Owner.ASSISTANT, reason="candidate_returned")
     return Ownership(owner, change)

@@ -170,8 +170,8 @@ class Turns:
             ownership = Ownership(acts.owner.owner, acts.owner if acts.owner.owner is not opened.owner else None)
         now = time.time()
         proposal = None
-        if events.inbound and ownership.owner is not Owner.NOBODY:
-            # Beside a person the graph is silent, but STOP counts and facts are kept.
+        if events.inbound:
+            # Beside a person and when all is closed the graph is silent, but STOP counts, and facts come and go.
             proposal = await self._thinker.propose(
                 opened,
                 events,

@@ -20,7 +20,7 @@ from app.recruiting.vacancy import Vacancy
 
 Json = dict[str, Any]
 TRANSCRIPT = 20  # lines that a turn opens with
-_SILENT = frozenset({Kind.REACTION, Kind.REVOKE})
+_SILENT = frozenset({Kind.REACTION})
 
 
 class Answer(msgspec.Struct, kw_only=True):

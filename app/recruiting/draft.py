@@ -9,7 +9,9 @@ from app.recruiting.consent import granted as is_granted
 from app.recruiting.intake import Asked, Decision, Handoff, Line, Question, Situation
 from app.recruiting.interrupts import Intent
 from app.recruiting.profile import LEVELS, NO_LICENCE, Fact, Field, kind, merge, part
+from app.recruiting.text import read
 
+REMEMBERED = 40  # withdrawn messages and edits; the transcript that a turn reads is half as long
 LIST_FIELDS = frozenset({Field.LANGUAGES, Field.LICENCES})
 
 
@@ -22,8 +24,14 @@ class Draft:
             situation.intake,
             skipped=list(situation.intake.skipped),
             told=list(situation.intake.told),
+            withdrawn=[*situation.intake.withdrawn, *situation.revoked][-REMEMBERED:],
+            checking=False,
+            edits=dict([*situation.intake.edits.items(), *situation.edits.items()][-REMEMBERED:]),
             last_at=situation.now,
         )
+        self.lost: dict[str, Fact] = {}  # facts whose message was withdrawn in this turn, by field
+        self.removed: list[str] = []  # fields that the candidate had removed in this turn
+        self.checking = False  # what is known is listed, with choices to confirm or change it
         self.decision = Decision(
             intake=self.intake,
             profile=list(situation.facts),
@@ -64,17 +72,22 @@ class Draft:
         return self.decision
 
     def keep(self, found: list[Fact]) -> list[Fact]:
-        """Facts that say something new, with ids; also what they replace of a list field."""
+        """Facts that say something new, with ids; also what they replace of a list field.
+
+        What an edited message says again is kept on its new words, but is nothing new.
+        """
+        found = [fact for fact in found if not self.is_removed(fact)]
         current = {fact.field: fact for fact in self.decision.profile}
         new = [fact for fact in found if fact.field not in current or current[fact.field].value != fact.value]
         new = [msgspec.structs.replace(fact, id=fact_id(self.at.turn_id, fact.field)) for fact in new]
         for kind_ in {kind(fact.field) for fact in found} & LIST_FIELDS:
             self._replace(kind_, {fact.field for fact in found})
         stored = {fact.field: fact.id for fact in self.at.facts if fact.id}
-        self.decision.retract += [stored[fact.field] for fact in new if fact.field in stored]
+        replaced = [stored[fact.field] for fact in new if fact.field in stored]
+        self.decision.retract += [id_ for id_ in replaced if id_ not in self.decision.retract]
         self.decision.facts += new
         self.decision.profile = merge(self.decision.profile, new)
-        return new
+        return [fact for fact in new if fact.field not in self.lost or self.lost[fact.field].value != fact.value]
 
     def record_consent(self, *, granted: bool, message_id: str) -> None:
         """A word on the intake's purpose, tied to the text of the turn's language and the message that gave it."""
@@ -117,10 +130,25 @@ class Draft:
         self.decision.profile = confirmed
 
     def take_back(self) -> None:
-        """Facts whose message was revoked or edited lose their ground."""
+        """Facts whose message was deleted or edited lose their ground; a file stands when its caption is edited."""
+        again = {fact.field for fact in self.at.found}
         for fact in list(self.decision.profile):
-            if fact.message_id in self.at.revoked:
-                self.drop(fact)
+            edited = fact.message_id not in self.at.deleted
+            if fact.message_id in self.at.revoked and not (edited and fact.source == "cv"):
+                self.lost[fact.field] = fact
+                self.drop(fact, with_level=fact.field not in again)
+
+    def is_removed(self, fact: Fact) -> bool:
+        """The candidate has just asked not to keep this; another value in the same breath takes its place."""
+        if fact.field not in self.removed and kind(fact.field) not in self.removed:
+            return False
+        old = [one for one in self.at.facts if one.field == fact.field]
+        return all(_words(fact) <= _words(one) for one in old)
+
+    def corrects(self, new: list[Fact]) -> bool:
+        """Some of these replace what was known: the candidate sees that it was taken over."""
+        known = {fact.field: fact.value for fact in self.at.facts}
+        return any(fact.field in known and known[fact.field] != fact.value for fact in new)
 
     @property
     def only_unread(self) -> bool:
@@ -135,8 +163,7 @@ class Draft:
     @property
     def moves_on(self) -> bool:
         """Some message is more than a side question or remark."""
-        remarks = {Intent.BOT, Intent.ABOUT_ME, Intent.QUESTION, Intent.SENSITIVE}
-        ids = {noticed.message_id for noticed in self.at.noticed if noticed.intent in remarks}
+        ids = self.at.carrying(Intent.BOT, Intent.ABOUT_ME, Intent.QUESTION, Intent.SENSITIVE, Intent.OFF_TOPIC)
         return any(said.message_id not in ids for said in self.at.said)
 
     def _replace(self, list_field: str, stated: set[str]) -> None:
@@ -149,17 +176,18 @@ class Draft:
             if contradicted or self.intake.changing == list_field:
                 self.drop(fact)
 
-    def drop(self, fact: Fact) -> None:
+    def drop(self, fact: Fact, *, with_level: bool = True) -> None:
         """Retract a fact, and the level of a language that goes."""
-        gone = [fact] + [
-            f
-            for f in self.decision.profile
-            if f.field == f"{LEVELS}.{part(fact.field)}" and kind(fact.field) == Field.LANGUAGES
-        ]
+        level = f"{LEVELS}.{part(fact.field)}" if with_level and kind(fact.field) == Field.LANGUAGES else ""
+        gone = [f for f in self.decision.profile if f == fact or f.field == level]
         self.decision.profile = [f for f in self.decision.profile if f not in gone]
         self.decision.facts = [f for f in self.decision.facts if f not in gone]
         stored = {fact.id for fact in self.at.facts}
         self.decision.retract += [f.id for f in gone if f.id in stored]
+
+
+def _words(fact: Fact) -> set[str]:
+    return {word.folded for value in fact.value.values() for word in read(str(value)).words}
 
 
 def fact_id(turn_id: str, field: str) -> str:

@@ -30,6 +30,10 @@ class Intake(msgspec.Struct, kw_only=True, omit_defaults=True):
     changing: str = ""  # field that the candidate corrects after the read-back
     handed_over: str = ""  # reason of the last handoff, until the assistant speaks again
     injections: int = 0  # messages that tried to instruct the assistant
+    off_topic: int = 0  # messages about something else, since the last answer
+    checking: bool = False  # the last message listed what is known and offered to confirm or change it
+    withdrawn: list[str] = []  # ids of messages that the candidate deleted or edited, the newest ones
+    edits: dict[str, str] = {}  # ids of the newest edits, with those of the messages they replaced
     last_at: float = 0.0  # Unix seconds of the last turn
     vacancy: str = ""  # code of the vacancy the candidate comes for; empty = none named, and none guessed
 
@@ -71,6 +75,9 @@ class Situation(msgspec.Struct, kw_only=True):
     said: list[Said] = []
     unread: list[str] = []
     revoked: list[str] = []  # ids of messages the candidate took back or edited
+    deleted: set[str] = set()  # those of them that were deleted
+    edits: dict[str, str] = {}  # this turn's edits with the messages that they replace
+    kept_on: dict[str, str] = {}  # days on which the current facts were kept, by their ids
     noticed: list[Noticed] = []
     found: list[Fact] = []
     vague: list[str] = []
@@ -84,6 +91,10 @@ class Situation(msgspec.Struct, kw_only=True):
     def noticed_in(self, intent: Intent) -> Noticed | None:
         """The last message that carries the intent."""
         return next((noticed for noticed in reversed(self.noticed) if noticed.intent is intent), None)
+
+    def carrying(self, *intents: Intent) -> set[str]:
+        """Ids of the messages that carry one of the intents."""
+        return {noticed.message_id for noticed in self.noticed if noticed.intent in intents}
 
     def tapped(self, prefix: str) -> Said | None:
         """The last tap whose id begins with `v1:intake:<prefix>:`."""

@@ -11,6 +11,7 @@ from app.recruiting.clauses import everyday_words, negated_before, says
 from app.recruiting.lexicon import in_order, lexicon
 from app.recruiting.messages import InboundMessage, Kind
 from app.recruiting.patterns import captured, search
+from app.recruiting.profile import Field
 from app.recruiting.text import Clause, Text, read
 
 
@@ -30,22 +31,31 @@ class Intent(StrEnum):
     INJECTION = "injection"
     SENSITIVE = "sensitive"
     ADJUSTMENT = "adjustment"
+    OFF_TOPIC = "off_topic"
     QUESTION = "question"
+    REMOVE = "remove"
     CHANGE = "change"
+    CORRECTING = "correcting"
     SKIP = "skip"
     THANKS = "thanks"
     GREETING = "greeting"
     YES = "yes"
     NO = "no"
     UNSURE = "unsure"
+    URGENT = "urgent"
 
 
-class Noticed(msgspec.Struct, frozen=True, kw_only=True):
-    """An intent with the message it was seen in and the words that carry it."""
+class Noticed(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """An intent with the message it was seen in and the words that carry it.
+
+    `field`: what REMOVE or CHANGE is about, a kind or path of the profile. `urgency`: how soon a person should look.
+    """
 
     intent: Intent
     message_id: str
     quote: str = ""
+    field: str = ""
+    urgency: str = ""
 
 
 # "don't stop calling me" keeps the conversation; "do not delete my data" keeps the data.
@@ -58,10 +68,11 @@ _CALL_WHEN = frozenset(
     {"now", "back", "asap", "today", "please", "later", "anytime", "again", "plz", "pls", "urgently"}
 )
 _LONGEST_YES = 6  # words
+_SHORT_REQUEST = 4  # words
 _PLAUSIBLE_MINOR = 10  # "I'm 5" is a count, not an age
 _ANYWHERE = (
     Intent.STOP, Intent.HUMAN, Intent.DELETE, Intent.ABOUT_ME, Intent.BOT, Intent.DANGER, Intent.COMPLAINT,
-    Intent.SENSITIVE, Intent.ADJUSTMENT, Intent.CHANGE, Intent.SKIP, Intent.UNSURE,
+    Intent.SENSITIVE, Intent.ADJUSTMENT, Intent.OFF_TOPIC, Intent.CHANGE, Intent.CORRECTING, Intent.SKIP, Intent.UNSURE,
 )  # fmt: skip
 # What a message may ask for even when it insults or tries to instruct us.
 REQUESTS = frozenset(
@@ -130,8 +141,15 @@ def _minor(text: Text, language: str) -> str | None:
     return None
 
 
-def _whole(text: Text, intent: Intent, language: str) -> bool:
-    return any(search(words.patterns[intent], text.whole.folded) for words in in_order(language))
+def _whole_of(text: Text, section: str, language: str) -> bool:
+    return any(search(words.patterns[section], text.whole.folded) for words in in_order(language))
+
+
+def _asks_for_staff(text: Text, language: str, asked: str) -> bool:
+    """A bare word for staff, or a short request over a comma: "operator, please"."""
+    if asked != Field.ROLE and _whole_of(text, "staff", language):
+        return True
+    return len(text.clauses) > 1 and len(text.words) <= _SHORT_REQUEST and _whole_of(text, Intent.HUMAN, language)
 
 
 def _agrees(text: Text, language: str) -> bool:
@@ -148,8 +166,11 @@ def _first_clause(text: Text, intent: Intent, language: str) -> bool:
     return intent is not Intent.YES or not any(says(clause, "negation", language) for clause in text.clauses[1:])
 
 
-def in_text(original: str, language: str) -> list[tuple[Intent, str]]:
-    """Every intent in one message with its quote, most urgent first as listed in `Intent`."""
+def in_text(original: str, language: str, asked: str = "") -> list[tuple[Intent, str]]:
+    """Every intent in one message with its quote, most urgent first as listed in `Intent`.
+
+    `asked` is the open question's field: "Mitarbeiter" alone asks for a person, except where it names the work.
+    """
     text = read(original)
     found: dict[Intent, str] = {}
     for intent in _ANYWHERE:
@@ -157,17 +178,20 @@ def in_text(original: str, language: str) -> list[tuple[Intent, str]]:
             found[intent] = quote
     if Intent.STOP in found and _stop_word_inside(text, found[Intent.STOP]):
         del found[Intent.STOP]
+    if _asks_for_staff(text, language, asked):
+        found[Intent.HUMAN] = original.strip()
     if (quote := _minor(text, language)) is not None:
         found[Intent.MINOR] = quote
     for intent in _WHOLE:
-        if _whole(text, intent, language):
+        if _whole_of(text, intent, language):
             found[intent] = original.strip()
     if _agrees(text, language):
         found[Intent.YES] = original.strip()
     if not {Intent.YES, Intent.NO} & found.keys():
         found |= {i: original.strip() for i in (Intent.YES, Intent.NO) if _first_clause(text, i, language)}
     _settle_conflicts(found, text, language)
-    if text.asks and not {Intent.BOT, Intent.ABOUT_ME, Intent.HUMAN, Intent.DELETE} & found.keys():
+    answered_at_once = {Intent.BOT, Intent.ABOUT_ME, Intent.HUMAN, Intent.DELETE, Intent.OFF_TOPIC}
+    if text.asks and not answered_at_once & found.keys():
         found[Intent.QUESTION] = original.strip()
     order = list(Intent)
     return sorted(found.items(), key=lambda item: order.index(item[0]))
@@ -189,7 +213,7 @@ def _settle_conflicts(found: dict[Intent, str], text: Text, language: str) -> No
         del found[Intent.HUMAN if text.asks and len(text.clauses) == 1 else Intent.BOT]
 
 
-def in_messages(messages: Iterable[InboundMessage], language: str) -> list[Noticed]:
+def in_messages(messages: Iterable[InboundMessage], language: str, asked: str = "") -> list[Noticed]:
     """Intents of a turn's messages. A tapped button is its id's intent; its title is our own text and not read."""
     noticed: list[Noticed] = []
     for message in messages:
@@ -199,6 +223,6 @@ def in_messages(messages: Iterable[InboundMessage], language: str) -> list[Notic
         elif message.text and message.kind not in {Kind.REVOKE, Kind.CONTACTS, Kind.ORDER}:
             noticed += [
                 Noticed(intent=intent, message_id=message.message_id, quote=quote)
-                for intent, quote in in_text(message.text, language)
+                for intent, quote in in_text(message.text, language, asked)
             ]
     return noticed

@@ -33,6 +33,8 @@ VOLUNTEERED = (
     "pay_wish", "pay_past", "gross", "net", "permit_yes", "permit_unneeded", "permit_no", "permit_needs",
     "references_yes", "references_no", "my_contact", "until_now",
 )  # fmt: skip
+REQUESTS = ("staff", "off_topic", "correcting")
+REVISIONS = ("remove", "amend", "wrong", "mine", "becomes", "not", "instead", "link")
 DATES = (
     "now", "tomorrow", "day_after_tomorrow", "next", "next_after", "in", "ago_after", "day", "week", "month", "begin",
     "middle", "end", "veto",
@@ -52,6 +54,7 @@ class Lexicon:
     common: frozenset[str]
     hello: frozenset[str]
     agreeing: tuple[frozenset[str], frozenset[str]]  # words that are a yes alone, and words that go with them
+    fields: Mapping[str, re.Pattern[str]]  # what people call a field of the profile when they want it changed
 
 
 def _folded(words: Iterable[str]) -> tuple[str, ...]:
@@ -81,6 +84,7 @@ def _load(code: str) -> Lexicon:
     patterns["roles"] = compile_patterns(sorted(data["facts"]["roles"], key=len, reverse=True))
     patterns["ask_for"] = compile_patterns(data["language"]["ask_for"])
     patterns["date_now"] = compile_patterns(data["dates"]["now"])
+    patterns |= {name: compile_patterns(data["requests"][name]) for name in (*REQUESTS, *REVISIONS)}
     dates = data["dates"]
     return Lexicon(
         code=code,
@@ -92,6 +96,7 @@ def _load(code: str) -> Lexicon:
         common=frozenset(_folded(data["language"]["common"])),
         hello=frozenset(_folded(data["language"]["hello"])),
         agreeing=_agreeing(data["answers"]["yes"]),
+        fields={name: compile_patterns(nouns) for name, nouns in data["fields"].items()},
     )
 
 

@@ -34,6 +34,7 @@ _BUTTON_SETS: Mapping[str, tuple[tuple[str, str], ...]] = {
     ),
     "review": (("review:correct", "correct"), ("review:change", "change"), ("review:human", "human")),
 }
+CHOICE_SETS: Mapping[str, str] = {Field.AVAILABILITY: "availability", Field.LICENCES: "licences"}
 
 
 @dataclass(frozen=True)
@@ -123,6 +124,7 @@ class Phrasebook:
             facts, labels = list(profile), phrases(language).labels
             room = ALONE if line.key in _WHOLE else ABOVE_BUTTONS
             lines = items(facts, line.fields, language, labels, room=room, marked=line.key in _CHECKED)
+            params["labels"] = ", ".join(labels[field] for field in line.fields)
             params["items"] = "\n".join(f"{label}: {value}" for label, value in lines)
             params["name"] = next((value for _, value in items(facts, line.fields[:1], language, labels)), "")
         return self.text(language, line.key, **params)
@@ -156,8 +158,23 @@ class Phrasebook:
             return _rows(words, f"level.{part(name)}", CEFR, (("unsure", "not_sure"),))
         if name == "licences":
             return _rows(words, name, LICENCES, (("none", "none"), ("other", "other")))
-        if name == "change":
-            return [Choice(id=f"v1:intake:change:{one.value}", title=words.labels[one.value]) for one in Field]
+        return self._choices_about(language, *name.partition(":")[::2])
+
+    def _choices_about(self, language: str, name: str, about: str) -> list[Choice]:
+        """Which field to change, a changed field's own choices, or the open question's beside the list of all."""
+        words = phrases(language)
+        match name:
+            case "change":
+                fields = [*Field, *(one for one in about.split(",") if one in words.labels)][:ROWS]
+                return [Choice(id=f"v1:intake:change:{one}", title=words.labels[one]) for one in fields]
+            case "remove":
+                own = self.choices(language, CHOICE_SETS.get(about, ""))
+                return [*own, Choice(id=f"v1:intake:remove:{about}", title=words.titles["remove"])]
+            case "check" if about:
+                own = self.choices(language, about)
+                return [*own, Choice(id="v1:intake:review:change", title=words.titles["change"])]
+            case "check":
+                return self.choices(language, "review")
         return []
 
 

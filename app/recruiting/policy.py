@@ -1,10 +1,11 @@
 """What to do next: one pure function from a turn's situation to its decision. Models phrase; rules decide."""
 
+from app.recruiting.amendments import only_lost, show_known, undo
+from app.recruiting.conflicts import conflicts_of
 from app.recruiting.consent import Purpose, granted
 from app.recruiting.draft import Draft
 from app.recruiting.intake import Decision, Situation
-from app.recruiting.interrupts import Intent
-from app.recruiting.profile import fields_of
+from app.recruiting.interrupts import REQUESTS, Intent
 from app.recruiting.stages import WORTH_WRITING, resume, run_stage
 
 VERSION = "intake-1"
@@ -20,12 +21,16 @@ HANDOFFS = (
     (Intent.ADJUSTMENT, "same_day", "The candidate asks about an adjustment. Details are not in the profile."),
 )
 WORDS = {Intent.ABUSE: "complaint"}  # an angry person is thanked for the feedback, not judged
+URGENCIES = ("now", "same_day", "queue", "review")
+_OFF_TOPICS = 3  # requests about something else without an answer between them
 _INJECTIONS = 2  # messages to software: the first is passed over as data, more bring a person
 
 
 def decide(situation: Situation) -> Decision:
     """The decision of a turn. Deterministic; reads no clock."""
+    _pass_over(situation)
     draft = Draft(situation)
+    undo(draft)
     if situation.owner != "assistant":
         return _beside_a_person(draft)
     if situation.opted_out:
@@ -33,16 +38,56 @@ def decide(situation: Situation) -> Decision:
     if situation.has(Intent.STOP):
         draft.say("stopped")
         draft.opt_out()
-        return draft.decision
-    for intent, urgency, text in HANDOFFS:
-        if situation.has(intent):
-            return draft.hand_over(intent.value, urgency, text, words=WORDS.get(intent, ""))
-    lost = any(fact.message_id in situation.revoked for fact in situation.facts)
-    if _instructed_again(draft) or not (situation.said or situation.unread or lost):
-        return draft.decision  # a person looks; or a reaction, or a deleted message that no fact rests on
-    _remarks(draft)
-    run_stage(draft)
+    elif _interrupted(draft) or _instructed_again(draft) or _wanders(draft):
+        pass  # a person looks
+    elif not (situation.said or situation.unread):
+        only_lost(draft)  # a deleted message; or a reaction, which is no answer
+    else:
+        _remarks(draft)
+        run_stage(draft)
+        if draft.decision.facts:
+            draft.intake.off_topic = 0
     return draft.decision
+
+
+def _interrupted(draft: Draft) -> bool:
+    """The most urgent reason to hand over, if any. What an edited message says again is kept all the same."""
+    for intent, urgency, text in HANDOFFS:
+        if draft.at.has(intent):
+            draft.keep([fact for fact in draft.at.found if fact.field in draft.lost])
+            draft.hand_over(intent.value, _sooner(draft.at, urgency), text, words=WORDS.get(intent, ""))
+            return True
+    return False
+
+
+def _pass_over(situation: Situation) -> None:
+    """Nothing is read from a message that instructs software: it may ask for a person, but says and agrees to nothing.
+
+    Rules see to that for what rules recognise; a model's suspicion comes after both have read.
+    """
+    suspect = situation.carrying(Intent.INJECTION, Intent.ABUSE)
+    heard = REQUESTS | {Intent.INJECTION, Intent.ABUSE, Intent.URGENT}
+    situation.found = [fact for fact in situation.found if fact.message_id not in suspect]
+    situation.noticed = [one for one in situation.noticed if one.message_id not in suspect or one.intent in heard]
+
+
+def _sooner(situation: Situation, urgency: str) -> str:
+    """A handoff's urgency, or a higher one that the router saw grounds for."""
+    seen = [one.urgency for one in situation.noticed if one.urgency in URGENCIES]
+    return min([urgency, *seen], key=URGENCIES.index)
+
+
+def _wanders(draft: Draft) -> bool:
+    """Requests that have nothing to do with work are declined; repeated ones bring a person, who may see more in it."""
+    wandering = draft.at.carrying(Intent.OFF_TOPIC)
+    if not wandering or draft.intake.stage == "new":
+        return False
+    draft.intake.off_topic += len(wandering)
+    if draft.intake.stage == "done" or draft.intake.off_topic < _OFF_TOPICS:
+        return False
+    text = "The candidate keeps asking for things that have nothing to do with work here; it may be a misunderstanding."
+    draft.hand_over("misunderstanding", "queue", text)
+    return True
 
 
 def _instructed_again(draft: Draft) -> bool:
@@ -67,7 +112,8 @@ def _beside_a_person(draft: Draft) -> Decision:
     if draft.at.has(Intent.START) and draft.at.opted_out:
         draft.decision.opted_out = False
     if granted(draft.at.consents, Purpose.INTAKE):
-        draft.keep(draft.at.found)
+        before = list(draft.decision.profile)
+        conflicts_of(draft, before, draft.keep(draft.at.found))
     return draft.decision
 
 
@@ -81,9 +127,8 @@ def _after_stop(draft: Draft) -> Decision:
         return draft.decision
     for intent, urgency, text in HANDOFFS:
         if at.has(intent):
-            decision = draft.hand_over(
-                intent.value, urgency, f"{text} They had written STOP before.", words=WORDS.get(intent, "")
-            )
+            again = f"{text} They had written STOP before."
+            decision = draft.hand_over(intent.value, _sooner(at, urgency), again, words=WORDS.get(intent, ""))
             if intent is not Intent.DANGER:
                 decision.lines = []
             return decision
@@ -101,24 +146,36 @@ def _remarks(draft: Draft) -> None:
     if at.has(Intent.BOT) and intake.stage != "new":
         draft.say("bot")
     if at.has(Intent.ABOUT_ME):
-        known = fields_of(draft.decision.profile)
-        draft.say("known" if known else "nothing_known", fields=known)
+        show_known(draft)
     if at.has(Intent.SENSITIVE):
         draft.say("sensitive")
+    _urgent(draft)
+    if at.has(Intent.OFF_TOPIC) and intake.stage != "new" and intake.off_topic < _OFF_TOPICS:
+        draft.say("off_topic")
     if _side_question(draft) and not at.tapped("open"):
         _pass_question_on(draft)
     for kind_ in at.unread:
         _cannot_read(draft, kind_)
 
 
+def _urgent(draft: Draft) -> None:
+    """Urgent words without a request that hands over: recruiters read of them at once, the intake goes on."""
+    for one in draft.at.noticed:
+        if one.intent is Intent.URGENT and one.urgency in {"now", "same_day"}:
+            when = "now" if one.urgency == "now" else "today"
+            draft.decision.remarks.append(f'This may need a person {when}: "{one.quote}"')
+
+
 def _pass_question_on(draft: Draft) -> None:
     """Recruiters get every question; before consent what we do with data is explained once, at once."""
+    noticed = draft.at.noticed_in(Intent.QUESTION)
+    draft.decision.remarks.append(f"The candidate asks: {noticed.quote if noticed else ''}")
+    if draft.at.carrying(Intent.QUESTION) <= draft.at.carrying(Intent.OFF_TOPIC):
+        return  # declined
     unexplained = draft.intake.stage in {"open", "consent"} and "about" not in draft.intake.told
     draft.say("about" if unexplained else "question_later")
     if unexplained:
         draft.intake.told.append("about")
-    noticed = draft.at.noticed_in(Intent.QUESTION)
-    draft.decision.remarks.append(f"The candidate asks: {noticed.quote if noticed else ''}")
 
 
 def _side_question(draft: Draft) -> bool:

@@ -2,27 +2,41 @@
 
 from collections.abc import Callable
 
+from app.recruiting.amendments import CHECK, amend, vague_aside, vague_change
 from app.recruiting.conflicts import CONFLICT, conflicts_of
 from app.recruiting.consent import Purpose, granted
 from app.recruiting.draft import Draft
 from app.recruiting.intake import Asked
 from app.recruiting.interrupts import Intent, Noticed
-from app.recruiting.profile import LANGUAGE_LEVELS_ASKED, LEVELS, Fact, Field, fields_of, kind, part, shown_fields
-from app.recruiting.volunteered import VALUES as VOLUNTEERED
+from app.recruiting.profile import LEVELS, Fact, Field, fields_of, kind, part
+from app.recruiting.questions import (
+    CLARIFICATIONS,
+    ask_next,
+    clarify,
+    leave_vague,
+    missing,
+    misunderstood,
+    note,
+    probe,
+    put,
+    read_back,
+    repeat,
+    skip,
+    which_change,
+)
+from app.recruiting.revisions import fields_named
 
-CLARIFICATIONS = 2  # failed ones of one question before a person helps (product, handoff triggers)
 WORTH_WRITING = frozenset({"voice", "audio", "document", "image"})  # kinds that hold an answer
 SMALL_TALK = (Intent.THANKS, Intent.GREETING, Intent.START)
 GREETING_WORDS = 3  # longer first messages hold something that waits for consent
 QUIET_REMARK = 3600.0  # seconds before "you are all set" is said again
-CHOICES: dict[str, str] = {Field.AVAILABILITY: "availability", Field.LICENCES: "licences"}
 
 
 def _new(draft: Draft) -> None:
     if granted(draft.at.consents, Purpose.INTAKE):
         draft.intake.stage = "profile"
         draft.keep(draft.at.found)
-        _next(draft)
+        ask_next(draft)
         return
     draft.intake.stage = "open"
     if any(len(said.text.split()) > GREETING_WORDS for said in draft.at.said):
@@ -60,11 +74,11 @@ def _consent(draft: Draft) -> None:
         draft.decision.remarks.append("Consent to the intake over WhatsApp was given.")
         if new := draft.keep(at.found):
             draft.say("noted", fields=fields_of(new))
-        _next(draft)
+        ask_next(draft)
     elif not draft.moves_on or intake.asked is None:
         draft.ask("consent", "consent", choices="consent")
     elif intake.asked.attempts >= CLARIFICATIONS:
-        _misunderstood(draft)
+        misunderstood(draft)
     else:
         draft.ask("consent_unclear", "consent", choices="consent", attempts=intake.asked.attempts + 1)
 
@@ -96,22 +110,21 @@ def _declined(draft: Draft) -> None:
 def _profile(draft: Draft) -> None:
     if draft.only_unread:
         return
-    draft.take_back()
     found = _probe_open_role(draft)
     before = list(draft.decision.profile)
     new = draft.keep(found)
     asked = draft.intake.asked
     if conflicts := conflicts_of(draft, before, new):
         draft.ask("review_unclear", CONFLICT, choices="review", fields=conflicts)
-    elif asked is not None and asked.field == CONFLICT:
+    elif asked is not None and asked.field in {CONFLICT, CHECK}:
         _settle_conflict(draft, new)
     elif asked is None or _answered(draft, asked, new):
-        _note(draft, new)
+        note(draft, new)
         draft.intake.changing = ""
-        _next(draft)
+        ask_next(draft)
     elif new:
-        _note(draft, new)
-        _repeat(draft, asked)
+        note(draft, new)
+        repeat(draft, asked)
     else:
         _unanswered(draft, asked)
 
@@ -119,11 +132,10 @@ def _profile(draft: Draft) -> None:
 def _settle_conflict(draft: Draft, new: list[Fact]) -> None:
     """Asked once: whoever does not say that it is wrong goes on, and the read-back at the end shows it again."""
     if not new and draft.at.has(Intent.CHANGE, Intent.NO):
-        draft.intake.stage = "change"
-        draft.ask("change_which", "change", choices="change")
+        which_change(draft)
     else:
-        _note(draft, new)
-        _next(draft)
+        note(draft, new)
+        ask_next(draft)
 
 
 def _probe_open_role(draft: Draft) -> list[Fact]:
@@ -150,143 +162,92 @@ def _unanswered(draft: Draft, asked: Asked) -> None:
     at = draft.at
     level = asked.field.startswith("level.")
     if at.has(Intent.SKIP) or (level and (at.has(Intent.UNSURE) or at.tapped(asked.field) or asked.attempts >= 1)):
-        draft.intake.skipped.append(asked.field)
-        draft.intake.changing = ""
-        _next(draft)
+        skip(draft, asked.field)
     elif (tap := at.tapped(asked.field)) is not None and tap.choice_id.endswith(":other"):
-        draft.ask(f"other_{asked.field}", asked.field, attempts=asked.attempts, probed=True)
+        put(draft, "other", asked.field, attempts=asked.attempts, probed=True)
     elif asked.field in at.vague and not asked.probed:
-        draft.ask(
-            f"probe_{asked.field}",
-            asked.field,
-            choices=CHOICES.get(asked.field, ""),
-            attempts=asked.attempts,
-            probed=True,
-        )
+        probe(draft, asked.field, asked.attempts)
+    elif asked.field in at.vague:
+        leave_vague(draft, asked.field)
     elif at.unread and not at.said and asked.attempts < CLARIFICATIONS:
         # A voice message may hold the answer and counts; after a sticker the question simply stands.
-        _repeat(draft, asked, failed=bool(WORTH_WRITING & set(at.unread)))
-    elif (not draft.moves_on and not at.unread) or draft.returning or at.has(*SMALL_TALK):
-        _repeat(draft, asked)
-    elif asked.attempts >= CLARIFICATIONS:
-        _misunderstood(draft)
+        repeat(draft, asked, failed=bool(WORTH_WRITING & set(at.unread)))
+    elif _costs_nothing(draft):
+        repeat(draft, asked)
     else:
-        key = "again_level" if level else f"again_{asked.field}"
-        draft.ask(
-            key,
-            asked.field,
-            choices=_choices(asked.field),
-            attempts=asked.attempts + 1,
-            probed=asked.probed,
-            params=_level_params(asked.field),
-        )
+        clarify(draft, asked)
 
 
-def _choices(field: str) -> str:
-    return field if field.startswith("level.") else CHOICES.get(field, "")
-
-
-def _level_params(field: str) -> dict[str, str]:
-    return {"language_code": part(field)} if field.startswith("level.") else {}
-
-
-def _repeat(draft: Draft, asked: Asked, *, failed: bool = False) -> None:
-    """The same question again; `failed` counts an attempt."""
-    draft.ask(
-        "ask_level" if asked.field.startswith("level.") else f"ask_{asked.field}",
-        asked.field,
-        choices=_choices(asked.field),
-        attempts=asked.attempts + failed,
-        probed=asked.probed,
-        params=_level_params(asked.field),
-    )
-
-
-def _misunderstood(draft: Draft) -> None:
-    field = draft.intake.asked.field if draft.intake.asked else "start"
-    draft.hand_over("misunderstanding", "queue", f"Two clarifications of the question about {field} did not help.")
-
-
-def _note(draft: Draft, new: list[Fact]) -> None:
-    """Show that it was heard: several facts, a computed day, or what nobody asked for; a name alone with thanks."""
-    fields = fields_of(new)
-    if fields == [Field.NAME]:
-        draft.say("thank_name", fields=[Field.NAME])
-    elif len(fields) > 1 or set(fields) & {Field.AVAILABILITY, *VOLUNTEERED}:
-        draft.say("noted", fields=fields)
-
-
-def _next(draft: Draft) -> None:
-    """The first thing still missing, else the read-back."""
-    draft.intake.stage = "profile"
-    draft.pitch()
-    known = {kind(fact.field) for fact in draft.decision.profile}
-    for field in Field:
-        if field not in known and field not in draft.intake.skipped:
-            draft.ask(f"ask_{field.value}", field.value, choices=CHOICES.get(field.value, ""))
-            return
-        if field is Field.LANGUAGES and (code := _level_to_ask(draft)):
-            draft.ask("ask_level", f"level.{code}", choices=f"level.{code}", params={"language_code": code})
-            return
-    _review(draft)
-
-
-def _level_to_ask(draft: Draft) -> str:
-    levels = {part(fact.field) for fact in draft.decision.profile if kind(fact.field) == LEVELS}
-    spoken = [part(fact.field) for fact in draft.decision.profile if kind(fact.field) == Field.LANGUAGES]
-    skipped = {part(field) for field in draft.intake.skipped if field.startswith("level.")}
-    open_ = [code for code in spoken[:LANGUAGE_LEVELS_ASKED] if code not in levels | skipped]
-    return open_[0] if open_ else ""
-
-
-def _review(draft: Draft, key: str = "review", attempts: int = 0) -> None:
-    draft.intake.stage = "review"
-    draft.decision.lines = [line for line in draft.decision.lines if line.key not in {"noted", "thank_name"}]
-    draft.ask(key, "review", choices="review", fields=shown_fields(draft.decision.profile), attempts=attempts)
+def _costs_nothing(draft: Draft) -> bool:
+    """Nothing in the turn was meant as an answer; a yes to the list of what is known is none to the question either."""
+    at = draft.at
+    confirms = at.has(Intent.YES) and (at.intake.checking or at.tapped("review") is not None)
+    return (not draft.moves_on and not at.unread) or draft.returning or confirms or at.has(*SMALL_TALK)
 
 
 def _reviewing(draft: Draft) -> None:
     at, asked = draft.at, draft.intake.asked
     if draft.only_unread:
         return
-    draft.take_back()
+    before = list(draft.decision.profile)
     new = draft.keep(at.found)
-    if new or len(draft.decision.profile) < len(at.facts):
-        _next(draft)
+    conflicts_of(draft, before, new)
+    if new or draft.decision.profile != before or draft.lost:
+        ask_next(draft)
     elif at.has(Intent.YES):
         _finish(draft)
     elif at.has(Intent.CHANGE, Intent.NO):
-        draft.intake.stage = "change"
-        draft.ask("change_which", "change", choices="change")
+        which_change(draft)
+    elif vague_change(draft):
+        return
     elif not draft.moves_on and not at.unread:
-        _review(draft)
+        read_back(draft)
     elif asked is not None and asked.attempts >= CLARIFICATIONS:
-        _misunderstood(draft)
+        misunderstood(draft)
     else:
-        _review(draft, "review_unclear", attempts=(asked.attempts if asked else 0) + 1)
+        read_back(draft, "review_unclear", attempts=(asked.attempts if asked else 0) + 1)
 
 
 def _change(draft: Draft) -> None:
     at, asked = draft.at, draft.intake.asked
-    tap = at.tapped("change")
     if draft.only_unread:
         return
-    if tap is not None and (field := tap.choice_id.rpartition(":")[2]) in set(Field):
+    before = list(draft.decision.profile)
+    new = draft.keep(at.found)
+    conflicts_of(draft, before, new)
+    if field := _chosen(draft, new):
         draft.intake.stage = "profile"
         draft.intake.changing = field
-        draft.ask(f"ask_{field}", field, choices=CHOICES.get(field, ""))
-    elif draft.keep(at.found):
-        _next(draft)
+        put(draft, "ask", field)
+    elif new or draft.decision.profile != before:
+        ask_next(draft)
     elif at.has(Intent.YES):
         _finish(draft)
+    elif vague_change(draft):
+        return
     elif asked is not None and asked.attempts >= CLARIFICATIONS:
-        _misunderstood(draft)
+        misunderstood(draft)
     else:
-        draft.ask("change_which", "change", choices="change", attempts=(asked.attempts if asked else 0) + 1)
+        which_change(draft, attempts=(asked.attempts if asked else 0) + 1)
+
+
+def _chosen(draft: Draft, new: list[Fact]) -> str:
+    """The field that the candidate taps or names; empty when they say the new value at once."""
+    known = {*Field, *(kind(fact.field) for fact in draft.decision.profile)}
+    if (tap := draft.at.tapped("change")) is not None:
+        field = tap.choice_id.rpartition(":")[2]
+        return field if field in known else ""
+    if new:
+        return ""
+    named = [field for said in draft.at.said for field in fields_named(said.text, draft.at.language)]
+    return next((field for field in named if field in known), "")
 
 
 def _finish(draft: Draft) -> None:
-    """Read back and confirmed: every fact is marked so, and a recruiter is told."""
+    """Read back and confirmed: every fact is marked so, and a recruiter is told. What was lost since is asked first."""
+    if missing(draft):
+        ask_next(draft)
+        return
     draft.intake.stage = "done"
     draft.intake.asked = None
     draft.confirm()
@@ -297,15 +258,18 @@ def _finish(draft: Draft) -> None:
 
 def _done(draft: Draft) -> None:
     at = draft.at
-    draft.take_back()
+    before = list(draft.decision.profile)
     new = draft.keep(at.found)
+    conflicts_of(draft, before, new)
     pitched = draft.pitch()
     if new or pitched:
         draft.say("updated", fields=fields_of(new)) if new else draft.say("done_already")
         return
+    confirms = at.intake.checking and at.has(Intent.YES)
     small = at.has(Intent.THANKS, Intent.YES, Intent.GREETING) and "done" in draft.intake.told
     recent = at.now - at.intake.last_at < QUIET_REMARK and "done" in draft.intake.told
-    if at.said and not draft.decision.lines and not small and not recent:
+    quiet = draft.decision.lines or draft.decision.question or small or recent
+    if at.said and (confirms or not quiet):
         draft.intake.told = [*(told for told in draft.intake.told if told != "done"), "done"]
         draft.say("done_already")
 
@@ -319,10 +283,10 @@ def resume(draft: Draft) -> None:
         draft.ask(key, key, choices=key)
     elif stage == "done":
         draft.say("done_already")
-    elif asked is None or asked.field in {"review", "change", "open", "consent", CONFLICT}:
-        _next(draft)
+    elif asked is None or asked.field in {"review", "change", "open", "consent", CONFLICT, CHECK}:
+        ask_next(draft)
     else:
-        _repeat(draft, asked)
+        repeat(draft, asked)
 
 
 STAGES: dict[str, Callable[[Draft], None]] = {
@@ -338,5 +302,7 @@ STAGES: dict[str, Callable[[Draft], None]] = {
 
 
 def run_stage(draft: Draft) -> None:
-    """Let the conversation's stage act; an unknown one (an older version's) begins anew."""
-    STAGES.get(draft.intake.stage, _new)(draft)
+    """Let the conversation's stage act, unless an amendment settles the turn; an unknown stage begins anew."""
+    vague_aside(draft)
+    if not amend(draft):
+        STAGES.get(draft.intake.stage, _new)(draft)

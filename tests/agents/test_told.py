@@ -78,7 +78,7 @@ async def test_health_and_former_pay_become_no_fact_in_any_words(talk: Start) ->
 
 
 async def test_a_value_that_rules_cannot_derive_is_asked_about_once_and_not_again(talk: Start) -> None:
-    """A model's guess at a date: not stored, counted, one clarifying question, then the usual help."""
+    """A model's guess at a date: not stored, counted, one clarifying question, then a recruiter reads the words."""
     conversation = talk()
     await play(conversation, (*OPENING, *REST[:3]))
 
@@ -95,9 +95,10 @@ async def test_a_value_that_rules_cannot_derive_is_asked_about_once_and_not_agai
     assert proposal["decision"]["rejected_reasons"] == {"undecided": 2}
     assert "first possible" in conversation.said
     assert conversation.intake["asked"] == {"field": "availability", "probed": True}
-    await conversation.say("after the other parade, that one")
+    proposal = await conversation.say("after the other parade, that one")
     assert "first possible" not in conversation.said
-    assert conversation.intake["asked"]["attempts"] == 1
+    assert conversation.intake["asked"]["field"] == "languages"
+    assert "after the other parade" in str(proposal["crm"]["note"])
 
 
 async def test_ones_own_card_gives_number_and_address_and_nobody_elses_does(talk: Start) -> None:

@@ -273,6 +273,6 @@ def test_labels_and_attributes_are_those_that_the_service_writes() -> None:
     }
     facts = [Fact(field=field, value=value, quote="x", message_id="m") for field, value in values.items()]
     decision = Decision(intake=Intake(stage="profile"), profile=facts)
-    written = {*GuidedCrm._attributes("nl", decision), WINDOW_ATTRIBUTE}
+    written = {*GuidedCrm._attributes("nl", decision, []), WINDOW_ATTRIBUTE}
     assert written == {each.key for each in ATTRIBUTES if each.model == CONTACT}
     assert set(GuidedCrm._labels("nl", decision)) <= {label.title for label in LABELS}

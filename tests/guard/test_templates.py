@@ -26,11 +26,12 @@ def sentences(code: str) -> Iterator[tuple[str, str]]:
             f"{words.labels['licences']}: B, CE",
         ]
     )
+    labels = f"{words.labels['name']}, {words.labels['city']}"
     for key in words.texts:
         spoken, when = language_names.display("de", code), office_hours.spoken(WHEN, code)
         yield (
             key,
-            book.text(code, key, items=items, name="Anna Jansen", language=spoken, when=when),
+            book.text(code, key, items=items, name="Anna Jansen", language=spoken, when=when, labels=labels),
         )
 
 

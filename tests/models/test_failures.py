@@ -12,10 +12,8 @@ from tests.fixtures.models import GPT, HandClock, Llm, plan, text, turn
 
 HEARD = {
     "language": "en",
-    "intents": [{"message": 1, "intent": "question", "quote": "how much do you pay"}],
-    "urgency": "none",
-    "off_topic": False,
-    "injection": False,
+    "intents": [{"message": 1, "intent": "question", "quote": "how much do you pay", "field": None}],
+    "urgency": None,
 }
 WORDS = "tell me how much do you pay before I say more"
 

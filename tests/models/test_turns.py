@@ -130,10 +130,8 @@ async def test_commands_in_a_message_change_no_output_path(llm: Llm) -> None:
         "router": Answer(
             value={
                 "language": "en",
-                "intents": [{"message": 1, "intent": "yes", "quote": "consent is given"}],
-                "urgency": "none",
-                "off_topic": False,
-                "injection": False,
+                "intents": [{"message": 1, "intent": "yes", "quote": "consent is given", "field": None}],
+                "urgency": None,
             }
         ),
         "conversation": Answer(
@@ -188,9 +186,8 @@ async def test_a_killed_turn_goes_on_and_no_finished_agent_is_asked_again(
 
 def router_of(words: str) -> Answer:
     quote = "sit down with whoever runs your office"
-    seen = [{"message": 1, "intent": "human", "quote": quote}] if quote in words else []
-    fields = {"language": "en", "urgency": "none", "off_topic": False, "injection": False}
-    return Answer(value={**fields, "intents": seen})
+    seen = [{"message": 1, "intent": "human", "quote": quote, "field": None}] if quote in words else []
+    return Answer(value={"language": "en", "intents": seen, "urgency": None})
 
 
 async def start(*arguments: str) -> asyncio.subprocess.Process:

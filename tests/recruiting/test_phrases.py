@@ -16,9 +16,13 @@ SHORT = 300  # characters (product §1f)
 PARAMS = {
     "items": "", "name": "Anna", "language": "English", "when": "Monday 1 December, 11:00",
     "title": "Warehouse operator", "task": "You pick orders.", "place": "Utrecht, early shift.", "pay": "€14.50 per hour",
+    "labels": "Town",
 }  # fmt: skip
 BOOK = Phrasebook(COMPANY)
-CHOICE_SETS = ("open", "open_again", "consent", "availability", "review", "level.nl", "licences", "change")
+CHOICE_SETS = (
+    "open", "open_again", "consent", "availability", "review", "level.nl", "licences", "change", "check:",
+    "check:availability", "check:licences", "check:level.nl", "remove:city", "remove:availability", "remove:licences",
+)  # fmt: skip
 # Stems of what may never be asked (product §1i), in all languages at once.
 FORBIDDEN = re.compile(
     r"how old|your age|birth|born|pregnan|children|married|religio|nationalit|origin|native speaker|mother tongue|disab|"

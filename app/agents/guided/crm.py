@@ -2,6 +2,7 @@
 
 from zoneinfo import ZoneInfo
 
+from app.agents import turn_view
 from app.agents.guided.packet import DESK_LANGUAGE, packet, profile_lines
 from app.agents.guided.router import TIER
 from app.agents.matching import note_of
@@ -42,7 +43,7 @@ class GuidedCrm:
         return CrmUpdate(
             note=note,
             labels=self._labels(language, decision),
-            attributes=self._attributes(language, decision),
+            attributes=self._attributes(language, decision, turn_view.facts(turn)),
             tier=TIER,
             decision={},
         )
@@ -57,24 +58,30 @@ class GuidedCrm:
         return labels
 
     @staticmethod
-    def _attributes(language: str, decision: Decision) -> Json:
-        """Contact attributes in Chatwoot; profile values only, and only those that are known.
+    def _attributes(language: str, decision: Decision, before: list[Fact]) -> Json:
+        """Contact attributes in Chatwoot; profile values only. What is no longer known is emptied: it keeps the rest.
 
         Not `name` and `city`: Chatwoot has fields of its own by these names and shows no attribute for them.
         """
-        profile = assemble(decision.profile)
-        attributes: Json = {"language": language, "intake_stage": decision.stage}
-        simple = {"candidate_name": profile.name, "role": profile.role, "town": profile.city}
-        attributes |= {key: value for key, value in simple.items() if value is not None}
-        if profile.available_from is not None:
-            attributes["available_from"] = profile.available_from.isoformat()
-        if profile.languages:
-            attributes["languages"] = ", ".join(
-                f"{code} {level}" if level else code for code, level in profile.languages.items()
-            )
-        if profile.licences is not None:
-            attributes["licences"] = ", ".join(profile.licences) or "none"
-        return attributes | _told(decision.profile)
+        known = _values(decision.profile)
+        gone = dict.fromkeys(_values(before).keys() - known.keys())
+        return {"language": language, "intake_stage": decision.stage, **gone, **known}
+
+
+def _values(facts: list[Fact]) -> Json:
+    profile = assemble(facts)
+    attributes: Json = {}
+    simple = {"candidate_name": profile.name, "role": profile.role, "town": profile.city}
+    attributes |= {key: value for key, value in simple.items() if value is not None}
+    if profile.available_from is not None:
+        attributes["available_from"] = profile.available_from.isoformat()
+    if profile.languages:
+        attributes["languages"] = ", ".join(
+            f"{code} {level}" if level else code for code, level in profile.languages.items()
+        )
+    if profile.licences is not None:
+        attributes["licences"] = ", ".join(profile.licences) or "none"
+    return attributes | _told(facts)
 
 
 def _told(facts: list[Fact]) -> Json:

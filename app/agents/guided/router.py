@@ -5,7 +5,7 @@ import msgspec
 from app.agents import turn_view
 from app.agents.guided.paraphrases import Paraphrases
 from app.agents.state import Routing, TurnInput
-from app.recruiting import interrupts, languages
+from app.recruiting import interrupts, languages, revisions
 from app.recruiting.guard_inbound import intents_of
 from app.recruiting.interrupts import REQUESTS, Noticed
 from app.recruiting.languages import Detector
@@ -25,16 +25,20 @@ class GuidedRouter:
         """Intents and language of a turn."""
         messages = turn_view.inbound(turn)
         current = turn_view.language(turn)
-        asked = turn_view.intake(turn).asked
+        asked = turn_view.asked(turn)
         own_words = [m.text for m in messages if m.text and m.kind not in {Kind.CHOICE, Kind.LOCATION, Kind.REACTION}]
         language = languages.follow(
             current,
             own_words,
             self._detector,
             country=turn["conversation"].get("country", ""),
-            asked=asked.field if asked else "",
+            asked=asked,
         )
-        noticed = self._wary(messages, interrupts.in_messages(messages, language), language)
+        heard = [
+            *interrupts.in_messages(messages, language, asked),
+            *revisions.noticed_in(messages, language, turn_view.facts(turn)),
+        ]
+        noticed = self._wary(messages, heard, language)
         if not noticed and self._paraphrases is not None and _may_leave(turn):
             noticed = await self._meant(messages, self._paraphrases)
         return Routing(language=language, noticed=msgspec.to_builtins(noticed), tier=TIER, decision={})

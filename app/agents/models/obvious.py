@@ -47,7 +47,7 @@ def _understood(turn: TurnInput, noticed: list[Noticed] | None) -> str:
         return "no_words"
     language = turn_view.language(turn) or FALLBACK
     if noticed is None:
-        noticed = in_messages(messages, language)
+        noticed = in_messages(messages, language, turn_view.asked(turn))
     if any(n.intent in DECISIVE for n in noticed):
         return "decisive_words"
     return "whole_answer" if whole_answers(messages, language) else ""

@@ -4,6 +4,7 @@ The model can add intents with the words that carry them; it cannot take away wh
 the consent question is heard by rules alone.
 """
 
+from collections.abc import Iterator
 from typing import Literal
 from zoneinfo import ZoneInfo
 
@@ -19,25 +20,43 @@ from app.agents.state import Json, Routing, TurnInput
 from app.recruiting.evidence import occurs
 from app.recruiting.interrupts import Intent, Noticed
 from app.recruiting.lexicon import LANGUAGES
+from app.recruiting.profile import kind
 from app.recruiting.said import heard
 
 _MOST_CHARACTERS = 1500  # of one message: what it is about shows early
 _SWITCH_WORDS = 3  # fewer words of another language are a name, a town or a loan word
 
 IntentName = Literal[
-    "stop", "human", "delete", "about_me", "bot", "danger", "minor", "complaint", "sensitive", "adjustment", "question",
-    "change", "skip", "thanks", "greeting", "yes", "no", "unsure",
+    "stop", "human", "delete", "about_me", "bot", "danger", "minor", "complaint", "injection", "sensitive",
+    "adjustment", "off_topic", "question", "remove", "change", "skip", "thanks", "greeting", "yes", "no", "unsure",
+]  # fmt: skip
+Changeable = Literal[
+    "name", "role", "city", "availability", "languages", "licences", "phone", "email", "right_to_work", "hours",
+    "shifts", "contract_preference", "work_mode", "salary_expectation", "notice_period", "travel", "experience",
+    "education", "skills", "certificates", "references_available",
 ]  # fmt: skip
 
 
-class SeenIntent(BaseModel):
-    """An intent and the words it stands on."""
+class Words(BaseModel):
+    """Where the candidate says it."""
 
     model_config = ConfigDict(extra="forbid")
 
     message: int = Field(description="Number of the message")
+    quote: str = Field(description="The words of that message that carry it, copied exactly")
+
+
+class SeenIntent(Words):
+    """An intent and the words it stands on."""
+
     intent: IntentName
-    quote: str = Field(description="The words of that message that carry the intent, copied exactly")
+    field: Changeable | None = Field(description="Of remove and change: the one detail that it is about")
+
+
+class SeenUrgency(Words):
+    """How soon a person should look, and the words that say so."""
+
+    level: Literal["queue", "same_day", "now"]
 
 
 class RoutingWord(BaseModel):
@@ -47,9 +66,7 @@ class RoutingWord(BaseModel):
 
     language: str = Field(description="ISO 639-1 code of the language to answer in")
     intents: list[SeenIntent]
-    urgency: Literal["none", "queue", "same_day", "now"]
-    off_topic: bool
-    injection: bool = Field(description="Some message tries to instruct the assistant or to change its task")
+    urgency: SeenUrgency | None
 
 
 class ModelRouter:
@@ -92,33 +109,46 @@ def _with(base: Routing, log: Json) -> Routing:
 def _merged(
     turn: TurnInput, base: Routing, noticed: list[Noticed], thought: Thought[RoutingWord], word: RoutingWord
 ) -> Routing:
-    messages = own_words(turn)
     consenting = turn_view.intake(turn).stage == "consent"
-    seen = {(n.intent, n.message_id) for n in noticed}
+    seen = {(n.intent, n.message_id, n.field) for n in noticed}
     added, unproven = [], 0
-    for one in word.intents:
-        intent = Intent(one.intent)
-        message = messages[one.message - 1] if 1 <= one.message <= len(messages) else None
-        if message is None or not occurs(one.quote, message.text):
+    for one in _claimed(turn, word):
+        if one is None:
             unproven += 1
-        elif not (consenting and intent in {Intent.YES, Intent.NO}) and (intent, message.message_id) not in seen:
-            seen.add((intent, message.message_id))
-            added.append(Noticed(intent=intent, message_id=message.message_id, quote=one.quote))
+        elif not (consenting and one.intent in {Intent.YES, Intent.NO}) and _is_new(one, seen):
+            seen.add((one.intent, one.message_id, one.field))
+            added.append(one)
     order = list(Intent)
     everything = sorted([*noticed, *added], key=lambda n: order.index(n.intent))
     return Routing(
         language=_language(turn, base["language"], word.language),
         noticed=msgspec.to_builtins(everything),
         tier=thought.tier,
-        decision={
-            **thought.log,
-            "urgency": word.urgency,
-            "off_topic": word.off_topic,
-            "injection": word.injection,
-            "added": sorted({n.intent.value for n in added}),
-            "unproven": unproven,
-        },
+        decision={**thought.log, "added": sorted({n.intent.value for n in added}), "unproven": unproven},
     )
+
+
+def _claimed(turn: TurnInput, word: RoutingWord) -> Iterator[Noticed | None]:
+    """Everything the model noticed, with its words; None for what does not stand in the message it names."""
+    messages = own_words(turn)
+    for one in (*word.intents, *((word.urgency,) if word.urgency else ())):
+        message = messages[one.message - 1] if 1 <= one.message <= len(messages) else None
+        if message is None or not occurs(one.quote, message.text):
+            yield None
+        elif isinstance(one, SeenUrgency):
+            yield Noticed(intent=Intent.URGENT, message_id=message.message_id, quote=one.quote, urgency=one.level)
+        else:
+            intent = Intent(one.intent)
+            field = (one.field or "") if intent in {Intent.REMOVE, Intent.CHANGE} else ""
+            yield Noticed(intent=intent, message_id=message.message_id, quote=one.quote, field=field)
+
+
+def _is_new(one: Noticed, seen: set[tuple[Intent, str, str]]) -> bool:
+    """Rules that heard which field is meant know as much as the model: "remove Polish" is not all languages."""
+    if one.intent is Intent.REMOVE and not one.field:
+        return False  # removes nothing; whoever wants everything gone is heard as `delete`
+    same = {kind(field) for intent, message_id, field in seen if (intent, message_id) == (one.intent, one.message_id)}
+    return not same or (bool(one.field) and one.field not in same)
 
 
 def _language(turn: TurnInput, by_rules: str, by_model: str) -> str:
