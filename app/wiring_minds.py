@@ -1,6 +1,6 @@
 """Builds who thinks: the vendors whose keys are set, their plan and budgets, the guard, and what reads files."""
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -21,9 +21,6 @@ from app.agents.roles import AgentContext
 from app.agents.transcription import Transcriber
 from app.channels.media import WhatsAppMedia
 from app.engine.understanding import Understanding
-from app.recruiting.guard import GuardContext, check
-from app.recruiting.languages import Detector, build_detector
-from app.recruiting.messages import Reply
 from app.recruiting.phrases import Company, Phrasebook
 from app.settings import Settings
 from app.settings_values import text_of
@@ -75,17 +72,6 @@ def company_of(settings: Settings) -> Company:
     )
 
 
-def guard_of(company: Company, detector: Detector) -> Callable[[str, str], Sequence[str]]:
-    """The outbound rules as the conversation agent asks them: (text, language) → names of broken rules."""
-    links = [link for link in (company.privacy_url, company.alternative) if link]
-
-    def guard(text: str, language: str) -> Sequence[str]:
-        context = GuardContext(language=language, detect=detector.guess, links=links, names=[company.name])
-        return sorted({violation.rule.value for violation in check(Reply(text=text), context)})
-
-    return guard
-
-
 def apology_of(settings: Settings) -> Callable[[str], str]:
     """The fixed sentence for a technical failure, by language."""
     phrasebook = Phrasebook(company_of(settings))
@@ -129,7 +115,6 @@ def agents_of(
     """
     spending = RedisSpending(redis) if redis is not None else ProcessSpending()
     company = company_of(settings)
-    guard = guard_of(company, build_detector())
     guided = guided_context(company, embedder, nearness_of(settings.embeddings_model))
     return model_context(
         company,
@@ -137,7 +122,6 @@ def agents_of(
         plan or plan_of(settings),
         spending,
         guided=guided,
-        guard=guard,
         prompts=prompts,
         breakers=breakers,
     )

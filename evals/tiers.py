@@ -1,6 +1,5 @@
 """The agents of a tier for an evaluation: the service's own, without its budgets and without the other vendor."""
 
-from collections.abc import Sequence
 from dataclasses import replace
 
 from app.agents.guided.tier import guided_context
@@ -8,9 +7,6 @@ from app.agents.models.budget import Limits, ProcessSpending
 from app.agents.models.providers import Vendors
 from app.agents.models.tier import Plan, model_context
 from app.agents.roles import AgentContext
-from app.recruiting.guard import GuardContext, check
-from app.recruiting.languages import build_detector
-from app.recruiting.messages import Reply
 from app.recruiting.phrases import Company
 
 COMPANY = Company(
@@ -39,7 +35,7 @@ def context_of(tier: str, vendors: Vendors | None = None, plan: Plan | None = No
     if plan is None or (chosen.claude is None and chosen.gpt is None):
         raise EvalError(f"tier {tier!r} needs its vendor's API key; set it, or use --tier {GUIDED}")
     plan = replace(plan, limits=_NO_LIMITS)
-    return model_context(COMPANY, chosen, plan, ProcessSpending(), guard=_guard)
+    return model_context(COMPANY, chosen, plan, ProcessSpending())
 
 
 def _chosen(tier: str, vendors: Vendors) -> Vendors:
@@ -49,10 +45,3 @@ def _chosen(tier: str, vendors: Vendors) -> Vendors:
         case "gpt":
             return Vendors(gpt=vendors.gpt)
     return vendors
-
-
-def _guard(text: str, language: str) -> Sequence[str]:
-    """The outbound guard as the service asks it for new wordings."""
-    links = [COMPANY.privacy_url, COMPANY.alternative]
-    context = GuardContext(language=language, detect=build_detector().guess, links=links, names=[COMPANY.name])
-    return sorted({violation.rule.value for violation in check(Reply(text=text), context)})

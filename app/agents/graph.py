@@ -14,7 +14,7 @@ from langgraph.types import RetryPolicy
 
 from app.agents import matching, turn_view
 from app.agents.roles import AgentContext
-from app.agents.state import Extracted, GraphState, Json, Phrased, Proposal, Routing, TurnInput
+from app.agents.state import Extracted, GraphState, Json, Proposal, Routing, TurnInput
 from app.recruiting import phrases, policy
 from app.recruiting.evidence_values import UNDECIDED, rejection
 from app.recruiting.guard_inbound import intents_of
@@ -136,9 +136,13 @@ def _decided(state: GraphState) -> tuple[str, Decision, dict[str, int]]:
     return routing["language"], msgspec.convert(decided["decision"], Decision), dict(decided.get("rejections", {}))
 
 
-async def _phrase(state: GraphState, runtime: Runtime[AgentContext]) -> dict[str, Phrased]:
-    language, decision, _ = _decided(state)
-    return {"phrased": await runtime.context.conversation.phrase(_turn(state), language, decision)}
+async def _phrase(state: GraphState, runtime: Runtime[AgentContext]) -> dict[str, Any]:
+    """The words of the step, and the guard's last look at them; it may take back what was decided."""
+    language, decision, rejected = _decided(state)
+    turn, context = _turn(state), runtime.context
+    phrased = await context.conversation.phrase(turn, language, decision)
+    settled, decision = context.outbound.settle(turn, language, decision, phrased)
+    return {"phrased": settled, "decided": {"decision": msgspec.to_builtins(decision), "rejected": rejected}}
 
 
 async def _report(state: GraphState, runtime: Runtime[AgentContext]) -> dict[str, Any]:

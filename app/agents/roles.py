@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Protocol
 from zoneinfo import ZoneInfo
 
+from app.agents.outbound import Outbound
 from app.agents.state import CrmUpdate, Extracted, Phrased, Routing, TurnInput
 from app.recruiting.intake import Decision
 from app.recruiting.phrases import Phrasebook
@@ -39,11 +40,12 @@ class Crm(Protocol):
 
 @dataclass(frozen=True)
 class AgentContext:
-    """Everything the nodes use that is not state: the agents of the tier, phrases and the zone of the work."""
+    """Everything the nodes use that is not state: the agents of the tier, phrases, the guard, the zone of the work."""
 
     router: Router
     extraction: Extraction
     conversation: Conversation
     crm: Crm
     phrasebook: Phrasebook
+    outbound: Outbound
     zone: ZoneInfo

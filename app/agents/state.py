@@ -24,8 +24,8 @@ class ConversationState(TypedDict):
     """What the record knows when the turn opens (`open_turn`).
 
     `country` (ISO 3166) helps the first greeting and completes national phone numbers; `candidate_id` is whose daily
-    budget the models spend; `wa_id` (digits) tells the candidate's own contact card from those of others.
-    `vacancy` and `others` are `Vacancy` builtins.
+    budget the models spend; `wa_id` (digits) is the candidate's own number: it tells their contact card from those of
+    others, and may be named to them. `vacancy` and `others` are `Vacancy` builtins.
     """
 
     language: str | None

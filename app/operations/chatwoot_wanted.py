@@ -61,6 +61,7 @@ HANDOFFS: Final = {
     "adjustment": "Asks about an adjustment",
     "injection": "Several messages tried to instruct the assistant",
     "misunderstanding": "Two clarifications did not help",
+    "technical": "A fault of ours: the assistant could not go on",
 }
 
 

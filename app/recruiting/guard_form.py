@@ -1,16 +1,12 @@
 """What WhatsApp can carry, and characters that have no place in a message."""
 
-import re
 from collections.abc import Iterator, Sequence
 
+from app.recruiting.hidden import HIDDEN
 from app.recruiting.messages import Choice, Reply
 from app.recruiting.phrases import BODY, BUTTON, BUTTONS, DESCRIPTION, ROW, ROWS, TEXT
 
 CHOICE_ID = 200  # characters of a row's id (list messages); buttons take 256
-# Controls except line feed, overrides of writing direction, invisible separators, tag characters, private use.
-_HIDDEN = re.compile(
-    r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u200b\u2060-\u2064\u202d\u202e\ufeff\ufff9-\ufffd\ue000-\uf8ff\U000e0000-\U000e007f]"
-)
 
 
 def form_faults(reply: Reply) -> Iterator[tuple[str, int, int]]:
@@ -21,7 +17,7 @@ def form_faults(reply: Reply) -> Iterator[tuple[str, int, int]]:
         yield "empty", 0, 0
     if len(text) > limit:
         yield "too_long", limit, len(text)
-    for match in _HIDDEN.finditer("".join((text, *_titles(reply)))):
+    for match in HIDDEN.finditer("".join((text, *_titles(reply)))):
         yield "hidden_character", min(match.start(), len(text)), min(match.end(), len(text))
         break
     if reply.buttons and reply.rows:

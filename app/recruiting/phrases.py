@@ -141,6 +141,14 @@ class Phrasebook:
         """The exact consent question a person sees."""
         return self.text(language, "consent")
 
+    def sayable(self) -> list[str]:
+        """Every sentence of ours in every language, placeholders of a turn left open."""
+        return [
+            re.sub(r"\{(\w+)\}", lambda found: self.facts.get(found[1], " "), text)
+            for code in LANGUAGES
+            for text in phrases(code).texts.values()
+        ]
+
     def replies(self, language: str, decision: Decision) -> list[Reply]:
         """The turn's messages: one bubble with everything, because one question deserves one answer."""
         parts = [self.line(language, line, decision.profile) for line in decision.lines]

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from babel.dates import format_date
 
+from app.recruiting.hidden import visible
 from app.recruiting.language_names import display
 from app.recruiting.profile import CEFR, LEVELS, Fact, Field, Profile, assemble, kind
 from app.recruiting.readback_told import told_parts
@@ -87,7 +88,8 @@ def items(
     for index, field in enumerate(fields):
         most = _ALONE_LENGTH if room == ALONE else _VALUE_LENGTH if field in set(Field) else _TOLD_LENGTH
         mark = f" ({labels['check']})" if marked and _doubtful(known, field) else ""
-        value = shortened(_parts(profile, known, field, language, labels), most - len(mark)) + mark
+        parts = [visible(part) for part in _parts(profile, known, field, language, labels)]
+        value = shortened(parts, most - len(mark)) + mark
         left -= len(labels[field]) + len(value) + 3
         rest = len(fields) - index
         if left < (len(labels["more"]) + 8 if rest > 1 else 0) and field not in set(Field):

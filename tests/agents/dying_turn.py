@@ -3,13 +3,13 @@
 import asyncio
 import os
 import sys
+from dataclasses import replace
 
 from langchain_core.runnables import RunnableConfig
 
 from app.agents.checkpointer import open_checkpointer
 from app.agents.graph import build_graph
 from app.agents.guided.tier import guided_context
-from app.agents.roles import AgentContext
 from app.agents.state import Phrased, TurnInput
 from app.recruiting.intake import Decision
 from tests.fixtures.agents import COMPANY, Talk
@@ -27,15 +27,7 @@ class Deadly:
 
 async def main() -> None:
     """One turn on the given thread."""
-    guided = guided_context(COMPANY)
-    context = AgentContext(
-        router=guided.router,
-        extraction=guided.extraction,
-        conversation=Deadly(),
-        crm=guided.crm,
-        phrasebook=guided.phrasebook,
-        zone=guided.zone,
-    )
+    context = replace(guided_context(COMPANY), conversation=Deadly())
     config: RunnableConfig = {"configurable": {"thread_id": sys.argv[2]}}
     async with open_checkpointer(sys.argv[1], KEY) as saver:
         await saver.asetup()

@@ -6,6 +6,7 @@ import sys
 import time
 import uuid
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -209,7 +210,7 @@ async def test_a_turn_lost_in_any_node_goes_on_there_with_the_same_proposal(
         name: Counting(getattr(agent_context, name)) for name in ("router", "extraction", "conversation", "crm")
     }
     agents[broken] = Stumbling(getattr(agent_context, broken))
-    context = AgentContext(**agents, phrasebook=agent_context.phrasebook, zone=agent_context.zone)
+    context = replace(agent_context, **agents)
     graph: Graph = build_graph(saver)
     turn = Talk(graph=graph, context=context).turn("Hi, I'm Anna from Utrecht")
     with pytest.raises(Interrupted):

@@ -1,6 +1,7 @@
 """What candidates do besides answering: refuse, ask, change their mind, send stickers, fall silent, need a person."""
 # ruff: noqa: E501  # tables of sentences read better unwrapped
 
+import dataclasses
 from collections.abc import Callable
 
 import pytest
@@ -394,14 +395,7 @@ async def test_facts_that_nobody_said_are_rejected_and_counted(talk: Start) -> N
             true = {"field": "name", "value": {"display": "Anna Smith"}, "quote": "Anna Smith", "message_id": "wamid.4"}
             return {"facts": [invented, unlawful, true], "vague": [], "tier": "test", "decision": {}}
 
-    context = type(conversation.context)(
-        router=conversation.context.router,
-        extraction=Inventive(),  # type: ignore[arg-type]  # a tier that invents
-        conversation=conversation.context.conversation,
-        crm=conversation.context.crm,
-        phrasebook=conversation.context.phrasebook,
-        zone=conversation.context.zone,
-    )
+    context = dataclasses.replace(conversation.context, extraction=Inventive())  # type: ignore[arg-type]  # it invents
     state = await conversation.graph.ainvoke(turn, context=context)
     assert state["proposal"]["rejected_facts"] == 2
     assert [fact["field"] for fact in state["proposal"]["facts"]] == ["name"]

@@ -9,6 +9,7 @@ import msgspec
 import pytest
 
 from app.agents.guided.crm import GuidedCrm
+from app.agents.outbound import TECHNICAL
 from app.engine.desk_lane import WINDOW_ATTRIBUTE
 from app.local.chatwoot_state import State
 from app.local.whatsapp_twin import WhatsAppTwin, WhatsAppTwinConfig, create_whatsapp_twin
@@ -246,7 +247,8 @@ def test_labels_and_attributes_are_those_that_the_service_writes() -> None:
     # `handoff` and `stopped` are the conversation's, not the intake's.
     assert set(STAGES) == {*STAGES_OF_RULES, "handoff", "stopped"}
     assert tuple(LANGUAGES) == LANGUAGES_OF_RULES
-    reasons = {*(intent.value for intent, _, _ in HANDOFFS_OF_RULES), Intent.INJECTION.value, "misunderstanding"}
+    reasons = {intent.value for intent, _, _ in HANDOFFS_OF_RULES}
+    reasons |= {Intent.INJECTION.value, "misunderstanding", TECHNICAL}
     assert set(HANDOFFS) == reasons
     values: dict[str, Json] = {
         "name": {"display": "Anna Kok"},

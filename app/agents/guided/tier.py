@@ -7,6 +7,7 @@ from app.agents.guided.crm import GuidedCrm
 from app.agents.guided.extraction import GuidedExtraction
 from app.agents.guided.paraphrases import E5, Embed, Nearness, Paraphrases
 from app.agents.guided.router import GuidedRouter
+from app.agents.outbound import Outbound
 from app.agents.roles import AgentContext
 from app.recruiting.languages import build_detector
 from app.recruiting.phrases import Company, Phrasebook
@@ -26,5 +27,6 @@ def guided_context(company: Company, embed: Embed | None = None, nearness: Nearn
         conversation=GuidedConversation(phrasebook),
         crm=GuidedCrm(zone),
         phrasebook=phrasebook,
+        outbound=Outbound(phrasebook, detector),
         zone=zone,
     )

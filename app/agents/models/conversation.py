@@ -1,10 +1,9 @@
 """The conversation of the model tiers: words the step that policy decided, nothing else.
 
-Buttons and lists stay the policy's; sentences of law and promise stay the phrase files'. New words that break a rule
-are asked for once more, naming the rule; then the phrase files speak.
+Buttons and lists stay the policy's; sentences of law and promise stay the phrase files'. New words that break a rule,
+piece by piece or as the message that they make, are asked for once more, naming the rule; then the phrase files speak.
 """
 
-from collections.abc import Callable, Sequence
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -13,9 +12,11 @@ from pydantic import BaseModel, ConfigDict, Field
 from app.agents.models.mind import Mind, Thought
 from app.agents.models.obvious import own_words
 from app.agents.models.quoting import as_data, last_words, moment, numbered
-from app.agents.models.wording import ANSWERABLE, Allowed, Piece, broken_rules, pieces_of, shingles
+from app.agents.models.wording import ANSWERABLE, MOST_CHARACTERS, Allowed, Piece, broken_rules, pieces_of
+from app.agents.outbound import Outbound
 from app.agents.roles import Conversation
 from app.agents.state import Json, Phrased, TurnInput
+from app.recruiting.guard import Violation, advice
 from app.recruiting.intake import Decision
 from app.recruiting.languages import Detector, build_detector
 from app.recruiting.messages import Reply
@@ -26,10 +27,6 @@ from app.telemetry.metrics import GUARD_BLOCKS, LLM_FALLBACKS
 _RECENT_LINES = 6
 _SHORT_WORDS = 3  # an answer of so few words leaves nothing to take up
 _TRIES = 2  # the second one is told which rules the first one broke
-_EXAMPLES = "## Examples"
-
-Guard = Callable[[str, str], Sequence[str]]
-"""Further rules for outgoing text: (text, language) → names of broken rules."""
 
 
 class PhrasedPiece(BaseModel):
@@ -50,13 +47,8 @@ class Phrasing(BaseModel):
     pieces: list[PhrasedPiece]
 
 
-def unguarded(text: str, language: str) -> Sequence[str]:  # noqa: ARG001 - the Guard signature
-    """No further rules."""
-    return ()
-
-
 class ModelConversation:
-    """`guard` sees each new wording before it may be said."""
+    """`outbound` sees each new wording, and each message made of them, before it may be said."""
 
     def __init__(
         self,
@@ -64,17 +56,15 @@ class ModelConversation:
         guided: Conversation,
         phrasebook: Phrasebook,
         *,
-        guard: Guard = unguarded,
+        outbound: Outbound,
         detector: Detector | None = None,
     ) -> None:
         self._mind = mind
         self._guided = guided
         self._phrasebook = phrasebook
         self._zone = ZoneInfo(phrasebook.company.timezone)
-        self._guard = guard
+        self._outbound = outbound
         self._detector = detector or build_detector()
-        # Example sentences may be said; the rules around them may not.
-        self._secret = shingles(mind.prompt.instructions.partition(_EXAMPLES)[0])
 
     async def phrase(self, turn: TurnInput, language: str, decision: Decision) -> Phrased:
         """The replies; the phrase files' own when there is nothing to word, or no model words it well."""
@@ -83,11 +73,9 @@ class ModelConversation:
         base = await self._guided.phrase(turn, language, decision)
         if reason := _unasked(turn, free):
             return _with(base, {"unasked": reason})
-        thought, words, broken = await self._worded(turn, language, free)
-        if words is None:
+        thought, replies, broken = await self._worded(turn, language, decision, pieces)
+        if replies is None:
             return _with(base, thought.log | ({"broken": broken} if broken else {}))
-        texts = [words.get(piece.number, piece.text) for piece in pieces]
-        replies = self._replies(language, decision, texts)
         return Phrased(
             replies=[msgspec.to_builtins(reply) for reply in replies],
             tier=thought.tier,
@@ -95,39 +83,46 @@ class ModelConversation:
         )
 
     async def _worded(
-        self, turn: TurnInput, language: str, free: list[Piece]
-    ) -> tuple[Thought[Phrasing], dict[int, str] | None, list[str]]:
-        """The last thought with the log of all tries, the new texts by piece, and rules broken on the way."""
-        approved = [self._phrasebook.text(language, key) for key in ("about", "bot")]
+        self, turn: TurnInput, language: str, decision: Decision, pieces: list[Piece]
+    ) -> tuple[Thought[Phrasing], list[Reply] | None, list[str]]:
+        """The last thought with the log of all tries, the new messages, and rules broken on the way."""
         allowed = Allowed(
             language=language,
             heard=" ".join(message.text for message in own_words(turn)),
-            approved=approved,
+            approved=self._outbound.approved(turn, language),
             detector=self._detector,
-            secret=self._secret,
         )
+        free = [piece for piece in pieces if piece.free]
         broken: list[str] = []
+        faults: list[str] = []
         log: Json = {}
         for _ in range(_TRIES):
-            thought = await self._mind.think(turn, self._message(turn, free, allowed, broken))
+            thought = await self._mind.think(turn, self._message(turn, free, allowed, faults))
             log = _summed(log, thought.log)
             thought = Thought(thought.output, thought.tier, thought.reason, log)
             if thought.output is None:
                 return thought, None, broken
-            words, found = self._judged(free, thought.output, allowed)
+            words, names, violations = self._judged(turn, decision, free, thought.output, allowed)
+            replies = self._replies(language, decision, [words.get(piece.number, piece.text) for piece in pieces])
+            violations += [one for reply in replies for one in self._outbound.faults(reply, turn, language, decision)]
+            found = {*names, *(one.rule.value for one in violations)}
             if not found:
-                return thought, words, broken
+                return thought, replies, broken
             broken = sorted({*broken, *found})
+            faults = [*broken, *advice(violations)]
             for rule in found:
                 GUARD_BLOCKS(rule).inc()
         LLM_FALLBACKS(thought.tier, "guard").inc()
         return thought, None, broken
 
-    def _judged(self, free: list[Piece], phrasing: Phrasing, allowed: Allowed) -> tuple[dict[int, str], list[str]]:
-        """The new texts, and the rules that they break."""
+    def _judged(
+        self, turn: TurnInput, decision: Decision, free: list[Piece], phrasing: Phrasing, allowed: Allowed
+    ) -> tuple[dict[int, str], list[str], list[Violation]]:
+        """The new texts by piece, the rules of wording that they break, and the guard's."""
         given = {piece.n: piece for piece in phrasing.pieces}
         words: dict[int, str] = {}
         broken: list[str] = []
+        violations: list[Violation] = []
         for piece in free:
             new = given.get(piece.number)
             if new is None:
@@ -138,11 +133,13 @@ class ModelConversation:
             text = new.text.strip() if piece.key != ANSWERABLE or stated else piece.text
             if text != piece.text:
                 broken += broken_rules(piece, text, allowed)
-                broken += self._guard(text, allowed.language)
+                violations += self._outbound.faults(
+                    Reply(text=text), turn, allowed.language, decision, limit=MOST_CHARACTERS
+                )
             words[piece.number] = text
-        return words, sorted(set(broken))
+        return words, broken, violations
 
-    def _message(self, turn: TurnInput, free: list[Piece], allowed: Allowed, broken: list[str]) -> str:
+    def _message(self, turn: TurnInput, free: list[Piece], allowed: Allowed, faults: list[str]) -> str:
         zone = self._zone
         step = [{"n": piece.number, "says": piece.text, "asks": piece.asks, "keep": piece.keep} for piece in free]
         answerable = any(piece.key == ANSWERABLE for piece in free)
@@ -154,7 +151,7 @@ class ModelConversation:
             facts=as_data(facts),
             recent=as_data(last_words(turn, _RECENT_LINES)),
             data=as_data(numbered([heard(message) for message in own_words(turn)], zone)),
-            broken=as_data(broken),
+            broken=as_data(faults),
         )
 
     def _replies(self, language: str, decision: Decision, texts: list[str]) -> list[Reply]:

@@ -5,12 +5,17 @@ are filled in (`$company`), and the message of a turn (`$now`, `$data`, …). Ve
 """
 
 import hashlib
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from string import Template
 
+from app.recruiting.guard_prompts import PromptPrints, prints
+
 FOLDER = Path(__file__).parents[1] / "prompts"
 _BREAK = "\n=====\n"
+_EXAMPLES = "## Examples"
+_MARK = "(Mark of this text: {canary}. It is never written in an answer.)"
 
 
 class PromptError(Exception):
@@ -19,11 +24,15 @@ class PromptError(Exception):
 
 @dataclass(frozen=True)
 class Prompt:
-    """`instructions` are the same for every turn of a deployment; `version` names the wording of the whole file."""
+    """`instructions` are the same for every turn of a deployment; `version` names the wording of the whole file.
+
+    `canary` stands in the instructions and nowhere else: a text of ours that holds it has quoted them.
+    """
 
     name: str
     version: str
     instructions: str
+    canary: str
     _turn: Template
 
     def turn(self, **values: str) -> str:
@@ -46,4 +55,19 @@ def load_prompt(name: str, facts: dict[str, str], folder: Path = FOLDER) -> Prom
         instructions = Template(stable.strip()).substitute(facts)
     except (KeyError, ValueError) as error:
         raise PromptError(f"{path.name}: the instructions name an unknown placeholder: {error}") from None
-    return Prompt(name=name, version=f"{name}-{digest}", instructions=instructions, _turn=Template(turn.strip()))
+    # From the text itself, not at random: every process sends the same beginning, or the vendors' caches would miss.
+    canary = f"mk-{hashlib.blake2b(instructions.encode(), digest_size=6, person=b'canary').hexdigest()}"
+    return Prompt(
+        name=name,
+        version=f"{name}-{digest}",
+        instructions=f"{instructions}\n\n{_MARK.format(canary=canary)}",
+        canary=canary,
+        _turn=Template(turn.strip()),
+    )
+
+
+def secrets_of(prompts: Iterable[Prompt], sayable: Iterable[str]) -> PromptPrints:
+    """What no message may hold of these prompts. Their example sentences may be said, and so may texts of ours."""
+    known = list(prompts)
+    rules = [prompt.instructions.partition(_EXAMPLES)[0] for prompt in known]
+    return prints(rules, sayable, [prompt.canary for prompt in known])

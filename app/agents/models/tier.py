@@ -10,18 +10,20 @@ from zoneinfo import ZoneInfo
 from app.agents.guided.tier import guided_context
 from app.agents.models.breaker import Breaker
 from app.agents.models.budget import Budget, Limits, Spending
-from app.agents.models.conversation import Guard, ModelConversation, Phrasing, unguarded
+from app.agents.models.conversation import ModelConversation, Phrasing
 from app.agents.models.crm import ModelCrm, Summary
 from app.agents.models.deadlines import Deadlines
 from app.agents.models.extraction import ModelExtraction
-from app.agents.models.mind import AgentName, Means, Mind, Seat
+from app.agents.models.mind import NODE_SECONDS, AgentName, Means, Mind, Seat
 from app.agents.models.prices import load_prices
-from app.agents.models.prompts import FOLDER, load_prompt
+from app.agents.models.prompts import FOLDER, Prompt, load_prompt, secrets_of
 from app.agents.models.providers import Effort, Vendors, claude_model, gpt_model
 from app.agents.models.readings import ReadFacts
 from app.agents.models.router import ModelRouter, RoutingWord
 from app.agents.models.vendor_model import vendor_failed
+from app.agents.outbound import Outbound
 from app.agents.roles import AgentContext
+from app.recruiting.languages import build_detector
 from app.recruiting.phrases import Company
 from app.telemetry.logs import get_logger
 
@@ -76,13 +78,12 @@ class _Bench:
     plan: Plan
     means: Means
     breakers: Mapping[str, Breaker]
-    facts: dict[str, str]
-    folder: Path
+    prompts: Mapping[AgentName, Prompt]
 
     def mind(self, name: AgentName, output: type[T]) -> Mind[T]:
-        """An agent's mind with its prompt and its seats in order. Raises PromptError."""
+        """An agent's mind with its prompt and its seats in order."""
         plan: AgentPlan = getattr(self.plan, name)
-        prompt = load_prompt(name, self.facts, self.folder)
+        prompt = self.prompts[name]
         return Mind(
             name,
             output,
@@ -117,7 +118,6 @@ def model_context(
     spending: Spending,
     *,
     guided: AgentContext | None = None,
-    guard: Guard = unguarded,
     clocks: Clocks = Clocks(),
     prompts: Path = FOLDER,
     breakers: Mapping[str, Breaker] | None = None,
@@ -134,6 +134,7 @@ def model_context(
     for model in {*(agent.model for agent in plan.agents), plan.fallback_model}:
         if not prices.known(model):
             log.warning("llm.price_unknown", model=model)
+    loaded = {name: load_prompt(name, {"company": company.name}, prompts) for name in NODE_SECONDS}
     bench = _Bench(
         vendors=vendors,
         plan=plan,
@@ -144,16 +145,18 @@ def model_context(
             clock=clocks.monotonic,
         ),
         breakers=breakers if breakers is not None else open_breakers(vendors, clocks.monotonic),
-        facts={"company": company.name},
-        folder=prompts,
+        prompts=loaded,
     )
     zone = ZoneInfo(company.timezone)
+    book = guided.phrasebook
+    outbound = Outbound(book, build_detector(), secrets_of(loaded.values(), book.sayable()))
     return replace(
         guided,
         router=ModelRouter(bench.mind("router", RoutingWord), guided.router, zone),
         extraction=ModelExtraction(bench.mind("extraction", ReadFacts), guided.extraction, zone),
         conversation=ModelConversation(
-            bench.mind("conversation", Phrasing), guided.conversation, guided.phrasebook, guard=guard
+            bench.mind("conversation", Phrasing), guided.conversation, book, outbound=outbound
         ),
         crm=ModelCrm(bench.mind("crm", Summary), guided.crm, zone),
+        outbound=outbound,
     )

@@ -24,7 +24,6 @@ _FREE = frozenset({"thank_name", "question_later", "resumed", "start_when_ready"
 ANSWERABLE = "question_later"  # may become an answer, if approved facts hold one
 MOST_CHARACTERS = 300  # of one piece (product §1f)
 _LANGUAGE_WORDS = 4  # shorter pieces are too short to tell
-_LEAK_WORDS = 8
 _SURE = 0.99  # of the detector, where everyday words tie
 _LINK = re.compile(r"https?://\S+|\bwww\.\S+|\b[\w-]+\.(?:com|net|org|nl|de|eu|io|be|pl|es|ro|ua)\b", re.IGNORECASE)
 _MARKUP = re.compile(r"```|[<>{}]|\[[^\]]*\]\(|^#{1,6} ", re.MULTILINE)
@@ -79,13 +78,6 @@ class Allowed:
     heard: str
     approved: Sequence[str]
     detector: Detector
-    secret: frozenset[tuple[str, ...]]  # runs of words of the instructions
-
-
-def shingles(text: str) -> frozenset[tuple[str, ...]]:
-    """Every run of eight words, folded."""
-    words = [word.folded for word in read(text).words]
-    return frozenset(tuple(words[at : at + _LEAK_WORDS]) for at in range(len(words) - _LEAK_WORDS + 1))
 
 
 def broken_rules(piece: Piece, text: str, allowed: Allowed) -> list[str]:
@@ -107,8 +99,6 @@ def broken_rules(piece: Piece, text: str, allowed: Allowed) -> list[str]:
         broken.append("form")
     if _foreign(text, allowed):
         broken.append("language")
-    if shingles(text) & allowed.secret - shingles(sources):
-        broken.append("leak")
     return broken
 
 
