@@ -1,6 +1,7 @@
 """The breaker's promises that no single turn shows: one trial at a time, and whose failures count."""
 
 import asyncio
+import contextlib
 
 import pytest
 
@@ -100,3 +101,59 @@ def test_its_state_is_a_metric(breaker: Breaker, clock: HandClock) -> None:
     with breaker.calling():
         assert gauge._value.get() == 1
     assert gauge._value.get() == 0
+
+
+async def cancelled_in(breaker: Breaker) -> None:
+    """A call that is cut off while the vendor has not answered."""
+    begun = asyncio.Event()
+
+    async def call() -> None:
+        with breaker.calling():
+            begun.set()
+            await asyncio.Event().wait()
+
+    task = asyncio.create_task(call())
+    await begun.wait()
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
+async def test_a_cancelled_trial_proves_nothing_and_the_next_call_is_the_trial(
+    breaker: Breaker, clock: HandClock
+) -> None:
+    opened(breaker)
+    clock.now += REST_SECONDS + 0.1
+    await cancelled_in(breaker)
+    assert breaker.state == "half-open"
+    fail(breaker, Down())
+    assert breaker.state == "open"
+
+
+async def test_a_cancelled_call_does_not_start_the_count_anew(breaker: Breaker) -> None:
+    fail(breaker, Down(), FAILURES - 1)
+    await cancelled_in(breaker)
+    fail(breaker, Down())
+    assert breaker.state == "open"
+
+
+async def test_a_call_from_before_the_outage_says_nothing_about_the_trial(breaker: Breaker, clock: HandClock) -> None:
+    early = breaker.calling()
+    early.__enter__()
+    opened(breaker)
+    clock.now += REST_SECONDS + 0.1
+    with contextlib.suppress(Down):
+        early.__exit__(Down, Down(), None)
+    assert breaker.state == "half-open"
+    with breaker.calling():
+        pass
+    assert breaker.state == "closed"
+
+
+def test_when_the_rest_is_over_the_metric_says_so_at_the_next_look_without_any_call(
+    breaker: Breaker, clock: HandClock
+) -> None:
+    opened(breaker)
+    assert BREAKER_STATE("anthropic")._value.get() == 2
+    clock.now += REST_SECONDS + 0.1
+    assert breaker.state == "half-open"
+    assert BREAKER_STATE("anthropic")._value.get() == 1

@@ -1,8 +1,8 @@
 """A circuit breaker per vendor: after failures in a row its calls are not tried for a while, then one trial decides.
 
-The states are pybreaker's (the breaker library with the most recent releases; it has no asyncio of its own, but its
-`calling` block may hold awaits). Added here: a clock of our choice, and one trial at a time, since the library lets
-every waiting call through while it is half open. State is per process: each learns of an outage by five calls.
+The states are pybreaker's (the breaker library with the most recent releases). Added here: a clock of our choice; one
+trial at a time, since the library lets every waiting call through while it is half open; and calls that end without an
+answer or a failure, which it would take for successes. State is per process: each learns of an outage by five calls.
 """
 
 import contextlib
@@ -35,6 +35,11 @@ class _Storage(pybreaker.CircuitMemoryStorage):
         self._opened = 0.0
 
     @property
+    def rested(self) -> bool:
+        """Open for long enough to try again."""
+        return self._clock() - self._opened >= REST_SECONDS
+
+    @property
     def opened_at(self) -> datetime | None:
         return datetime.now(UTC) - timedelta(seconds=self._clock() - self._opened)
 
@@ -60,12 +65,13 @@ class Breaker:
     ) -> None:
         self.vendor = vendor
         self._trying = False
+        self._storage = _Storage(clock)
         self._circuit = pybreaker.CircuitBreaker(
             fail_max=FAILURES,
             reset_timeout=REST_SECONDS,
             exclude=[lambda error: not counts(error)],
             listeners=[_Watcher(vendor)],
-            state_storage=_Storage(clock),
+            state_storage=self._storage,
             name=vendor,
             throw_new_error_on_trip=False,
         )
@@ -73,25 +79,41 @@ class Breaker:
 
     @property
     def state(self) -> str:
-        """`closed`, `half-open` or `open`."""
+        """`closed`, `half-open` (rested: the next call is a trial) or `open`. Looking moves the metric with it."""
+        if self._circuit.current_state == pybreaker.STATE_OPEN and self._storage.rested:
+            self._circuit.half_open()
         return self._circuit.current_state
 
     @contextlib.contextmanager
     def calling(self) -> Iterator[None]:
         """Around one call. Raises CircuitOpen without letting the block run; the block's own errors pass through."""
         trial = self.state != pybreaker.STATE_CLOSED
-        if trial and self._trying:
+        if self.state == pybreaker.STATE_OPEN or (trial and self._trying):
             raise CircuitOpen(self.vendor)
         self._trying = self._trying or trial
-        entered = False
         try:
-            with self._circuit.calling():
-                entered = True
-                yield
-        except pybreaker.CircuitBreakerError:
-            if entered:
-                raise
-            raise CircuitOpen(self.vendor) from None
+            yield
+        except Exception as error:
+            self._judge(error, trial=trial)
+            raise
+        else:
+            self._judge(None, trial=trial)
+        # A cancelled call has shown nothing of the vendor: the next one is the trial.
         finally:
             if trial:
                 self._trying = False
+
+    def _judge(self, error: Exception | None, *, trial: bool) -> None:
+        """Tell the circuit how a call ended. One that began before the circuit opened ends too late to count."""
+        if not trial and self._circuit.current_state != pybreaker.STATE_CLOSED:
+            return
+
+        if error is None:
+            self._circuit.call(lambda: None)
+            return
+
+        def failed() -> None:
+            raise error
+
+        with contextlib.suppress(type(error)):
+            self._circuit.call(failed)
