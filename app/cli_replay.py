@@ -14,6 +14,7 @@ from redis.exceptions import RedisError
 
 from app.agents.checkpointer import open_checkpointer
 from app.agents.graph import build_graph
+from app.agents.models.budget import ProcessSpending
 from app.agents.models.prompts import FOLDER, PromptError
 from app.agents.models.providers import Vendors
 from app.agents.models.tier import Plan
@@ -57,8 +58,9 @@ async def _replay(settings: Settings, conversation: str, prompts: Path, model: s
         vendors = vendors_of(settings)
         stack.push_async_callback(vendors.aclose)
         plan, vendors = _with_model(plan_of(settings), vendors, model)
-        embedder = await stack.enter_async_context(embedder_of(settings, vendors))
-        context = agents_of(settings, vendors, None, embedder, plan=plan, prompts=prompts)
+        spending = ProcessSpending()
+        embedder = await stack.enter_async_context(embedder_of(settings, vendors, spending))
+        context = agents_of(settings, vendors, spending, embedder, plan=plan, prompts=prompts)
         unfinished = await _unfinished(settings, view.conversation_id)
         code = str(view.intake.get("vacancy") or "")
         vacancy = await record.vacancies.find(code) if code else None

@@ -9,12 +9,12 @@ from typing import Final
 
 from app.agents.graph import build_graph
 from app.agents.guided.tier import guided_context
+from app.agents.models.budget import ProcessSpending
 from app.agents.state import ConversationState, TurnInput
 from app.recruiting.consent import Purpose
 from app.recruiting.phrases import Company
 from app.settings import Settings
 from app.telemetry.logs import get_logger
-from app.wiring import redis_client, secret
 from app.wiring_minds import agents_of, vendors_of
 
 log = get_logger()
@@ -46,12 +46,10 @@ def warm_up(settings: Settings) -> None:
 
 async def _think(settings: Settings) -> None:
     vendors = vendors_of(settings)
-    redis = redis_client(secret(settings.redis_url) or "redis://127.0.0.1:6379/0", connections=1)
     try:
-        agents_of(settings, vendors, redis)
+        agents_of(settings, vendors, ProcessSpending())
     finally:
         await vendors.aclose()
-        await redis.aclose()
     graph = build_graph()
     context = guided_context(Company(name="us", privacy_url="https://example.org", alternative="https://example.org"))
     for language, sentence in _SENTENCES.items():

@@ -18,6 +18,7 @@ from redis.backoff import ExponentialWithJitterBackoff
 from app.agents.checkpointer import open_checkpointer
 from app.agents.graph import build_graph
 from app.agents.models.breaker import Breaker
+from app.agents.models.budget import RedisSpending
 from app.agents.models.providers import Vendors
 from app.agents.models.tier import open_breakers
 from app.api.health import BuildInfo
@@ -207,9 +208,10 @@ class Desk:
             saver = await stack.enter_async_context(open_checkpointer(secret(settings.redis_url), settings.state_key))
             self._vendors = vendors_of(settings)
             stack.push_async_callback(self._vendors.aclose)
-            embedder = await stack.enter_async_context(embedder_of(settings, self._vendors))
+            spending = RedisSpending(self.redis)
+            embedder = await stack.enter_async_context(embedder_of(settings, self._vendors, spending))
             self._breakers = open_breakers(self._vendors)
-            agents = agents_of(settings, self._vendors, self.redis, embedder, breakers=self._breakers)
+            agents = agents_of(settings, self._vendors, spending, embedder, breakers=self._breakers)
             self._thinker = GraphThinker(build_graph(saver), saver, agents, VacancyLinks(self._record.vacancies))
             self.engine().register(
                 self.docket,
@@ -269,7 +271,7 @@ class Desk:
             reconcile_seconds=settings.reconcile_seconds,
         )
         claimer = Claimer(self.name, settings.send_lease_seconds)
-        understanding = understanding_of(self._vendors, self.dialog360, self.redis)
+        understanding = understanding_of(settings, self._vendors, self.dialog360, self.redis)
         return Engine(
             self.mailbox,
             Turns(self.mailbox, record.conversations, understanding, self.thinker, delivery, claimer, desk.work),

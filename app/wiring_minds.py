@@ -13,7 +13,7 @@ from app.agents.embeddings import Embedder, nearness_of
 from app.agents.guided.paraphrases import examples
 from app.agents.guided.tier import guided_context
 from app.agents.models.breaker import Breaker
-from app.agents.models.budget import Limits, ProcessSpending, RedisSpending
+from app.agents.models.budget import Budget, Limits, RedisSpending, Spending
 from app.agents.models.prompts import FOLDER
 from app.agents.models.providers import Vendors, open_vendors
 from app.agents.models.tier import AgentPlan, Plan, model_context
@@ -54,8 +54,18 @@ def plan_of(settings: Settings) -> Plan:
         crm=agent("crm"),
         fallback_model=settings.fallback_model,
         turn_seconds=settings.turn_thinking_seconds,
-        limits=Limits(candidate_daily_usd=settings.candidate_daily_usd, service_hourly_usd=settings.service_hourly_usd),
+        limits=limits_of(settings),
     )
+
+
+def limits_of(settings: Settings) -> Limits:
+    """What all models together may cost, ears and nearness of meaning included."""
+    return Limits(candidate_daily_usd=settings.candidate_daily_usd, service_hourly_usd=settings.service_hourly_usd)
+
+
+def budget_of(settings: Settings, spending: Spending) -> Budget:
+    """The deployment's budgets over one count."""
+    return Budget(spending, limits_of(settings))
 
 
 def company_of(settings: Settings) -> Company:
@@ -79,8 +89,8 @@ def apology_of(settings: Settings) -> Callable[[str], str]:
 
 
 @asynccontextmanager
-async def embedder_of(settings: Settings, vendors: Vendors) -> AsyncIterator[Embedder | None]:
-    """Nearness of meaning for the router: a server of its own, else OpenAI's, else None."""
+async def embedder_of(settings: Settings, vendors: Vendors, spending: Spending) -> AsyncIterator[Embedder | None]:
+    """Nearness of meaning for the router: a server of its own, which costs nothing, else OpenAI's, else None."""
     own: AsyncOpenAI | None = None
     if settings.embeddings_base_url:
         # Never OpenAI's key: it is not for this host. The client insists on some key.
@@ -90,7 +100,8 @@ async def embedder_of(settings: Settings, vendors: Vendors) -> AsyncIterator[Emb
     if client is None:
         yield None
         return
-    embedder = Embedder(client, settings.embeddings_model)
+    budget = None if own is not None else budget_of(settings, spending)
+    embedder = Embedder(client, settings.embeddings_model, budget=budget)
     embedder.foresee([text for _, text in examples()])
     try:
         yield embedder
@@ -103,17 +114,14 @@ async def embedder_of(settings: Settings, vendors: Vendors) -> AsyncIterator[Emb
 def agents_of(
     settings: Settings,
     vendors: Vendors,
-    redis: Redis | None,
+    spending: Spending,
     embedder: Embedder | None = None,
     *,
     plan: Plan | None = None,
     prompts: Path = FOLDER,
     breakers: Mapping[str, Breaker] | None = None,
 ) -> AgentContext:
-    """Claude, then GPT, then the guided agents; the guided ones alone without any key. Without Redis, budgets are
-    counted in this process alone.
-    """
-    spending = RedisSpending(redis) if redis is not None else ProcessSpending()
+    """Claude, then GPT, then the guided agents; the guided ones alone without any key."""
     company = company_of(settings)
     guided = guided_context(company, embedder, nearness_of(settings.embeddings_model))
     return model_context(
@@ -127,7 +135,8 @@ def agents_of(
     )
 
 
-def understanding_of(vendors: Vendors, dialog360: httpx.AsyncClient, redis: Redis) -> Understanding:
-    """Voice needs OpenAI's key; documents are read on this machine."""
-    transcriber = Transcriber(vendors.gpt) if vendors.gpt is not None else None
+def understanding_of(settings: Settings, vendors: Vendors, dialog360: httpx.AsyncClient, redis: Redis) -> Understanding:
+    """Voice needs OpenAI's key, and is paid from the same budgets; documents are read on this machine."""
+    budget = budget_of(settings, RedisSpending(redis))
+    transcriber = Transcriber(vendors.gpt, budget) if vendors.gpt is not None else None
     return Understanding(WhatsAppMedia(dialog360, redis), DocumentReader(), transcriber)

@@ -7,7 +7,10 @@ from collections.abc import Callable, Sequence
 import openai
 from openai import AsyncOpenAI
 
-from app.agents.guided.paraphrases import E5, Nearness
+from app.agents.guided.paraphrases import E5, Nearness, embedding_receipt
+from app.agents.models.budget import Budget
+from app.agents.models.prices import Tokens
+from app.agents.models.receipts import FREE, OK, Receipt
 
 Vector = list[float]
 SECONDS = 1.0  # a turn waits so long
@@ -24,32 +27,39 @@ def nearness_of(model: str) -> Nearness:
 
 
 class Embedder:
-    """`await embedder(texts)`: their vectors, or ConnectionError or TimeoutError within `seconds`."""
+    """`await embedder(texts, receipt)`: their vectors, or ConnectionError or TimeoutError within `seconds`.
+
+    `budget` None: the server is the deployment's own and costs nothing.
+    """
 
     def __init__(
         self,
         client: AsyncOpenAI,
         model: str,
         *,
+        budget: Budget | None = None,
         seconds: float = SECONDS,
         rest_seconds: float = REST_SECONDS,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._client = client
         self._model = model
+        self._budget = budget
         self._seconds = seconds
         self._rest_seconds = rest_seconds
         self._clock = clock
         self._rests_until = float("-inf")
         self._batches: dict[tuple[str, ...], asyncio.Task[list[Vector]]] = {}
 
-    async def __call__(self, texts: Sequence[str]) -> list[Vector]:
+    async def __call__(self, texts: Sequence[str], receipt: Receipt) -> list[Vector]:
         """One vector per text, in order."""
         if self._clock() < self._rests_until:
             raise ConnectionError("embeddings failed a moment ago")
+        if self._budget is not None and not await self._budget.allows(receipt.candidate):
+            raise ConnectionError("the budget for models is spent")
         try:
             async with asyncio.timeout(self._seconds):
-                return await (self._asked(texts) if len(texts) == 1 else self._batch(tuple(texts)))
+                return await (self._asked(texts, receipt) if len(texts) == 1 else self._batch(tuple(texts)))
         except (openai.OpenAIError, TimeoutError, ConnectionError) as error:
             self._rests_until = self._clock() + self._rest_seconds
             if isinstance(error, TimeoutError):
@@ -82,18 +92,49 @@ class Embedder:
     async def _patiently(self, texts: tuple[str, ...]) -> list[Vector]:
         try:
             async with asyncio.timeout(PATIENCE_SECONDS):
-                return await self._asked(texts)
+                return await self._asked(texts, embedding_receipt())
         except BaseException:
             self._batches.pop(texts, None)  # the next one begins anew
             raise
 
-    async def _asked(self, texts: Sequence[str]) -> list[Vector]:
-        # As plain numbers: the client would otherwise unpack base64 with numpy, which is not installed.
-        answer = await self._client.embeddings.create(model=self._model, input=list(texts), encoding_format="float")
-        vectors = [each.embedding for each in sorted(answer.data, key=lambda each: each.index)]
-        if len(vectors) != len(texts) or not all(vectors):
-            raise ConnectionError("embeddings: an answer without a vector for each text")
+    async def _asked(self, texts: Sequence[str], receipt: Receipt) -> list[Vector]:
+        begun, outcome, tokens = time.monotonic(), "error", 0
+        try:
+            # As plain numbers: the client would otherwise unpack base64 with numpy, which is not installed.
+            answer = await self._client.embeddings.create(model=self._model, input=list(texts), encoding_format="float")
+            tokens = answer.usage.prompt_tokens if answer.usage else 0
+            vectors = [each.embedding for each in sorted(answer.data, key=lambda each: each.index)]
+            if len(vectors) != len(texts) or not all(vectors):
+                outcome = "malformed"
+                raise ConnectionError("embeddings: an answer without a vector for each text")
+            outcome = OK
+        except openai.OpenAIError as error:
+            outcome = _outcome(error)
+            raise
+        except asyncio.CancelledError:
+            outcome = "timeout"  # by whoever waited
+            raise
+        finally:
+            await self._booked(receipt, outcome, time.monotonic() - begun, tokens)
         return vectors
+
+    async def _booked(self, receipt: Receipt, outcome: str, seconds: float, tokens: int) -> None:
+        before = receipt.cost
+        provider = FREE if self._budget is None else "openai"
+        receipt.add(provider, self._model, outcome, seconds, Tokens(input=tokens))
+        if self._budget is not None:
+            await self._budget.book(receipt.candidate, receipt.cost - before)
+
+
+def _outcome(error: openai.OpenAIError) -> str:
+    """As LLM_SECONDS names it."""
+    if isinstance(error, openai.APITimeoutError):
+        return "timeout"
+    if isinstance(error, openai.RateLimitError):
+        return "throttled"
+    if isinstance(error, openai.APIStatusError):
+        return "server_error" if error.status_code >= 500 else "rejected"
+    return "network"
 
 
 def _heard(task: asyncio.Task[list[Vector]]) -> None:

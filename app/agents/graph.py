@@ -13,6 +13,7 @@ from langgraph.runtime import Runtime
 from langgraph.types import RetryPolicy
 
 from app.agents import matching, turn_view
+from app.agents.models.receipts import SUMMED
 from app.agents.roles import AgentContext
 from app.agents.state import Extracted, GraphState, Json, Proposal, Routing, TurnInput
 from app.recruiting import phrases, policy
@@ -182,14 +183,13 @@ async def _report(state: GraphState, runtime: Runtime[AgentContext]) -> dict[str
     }
 
 
-_SUMMED = ("input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens", "cost_usd")
-
-
 def _log(parts: tuple[Any, ...], rejected: dict[str, int]) -> Json:
     """The decision log's row: who thought, with which versions, at what cost. No text of the candidate."""
     routing, extracted, phrased, crm = parts
-    sums = {name: sum(part["decision"].get(name, 0) for part in parts) for name in _SUMMED}
-    waits = [part["decision"].get("latency_ms", 0) for part in parts]
+    near = routing["decision"].get("embedding", {})
+    asked = [*(part["decision"] for part in parts), near]
+    sums = {name: sum(each.get(name, 0) for each in asked) for name in SUMMED}
+    waits = [each.get("latency_ms", 0) for each in asked]
     agents = {"extraction": extracted, "conversation": phrased, "crm": crm}
     return {
         "router": {
@@ -206,7 +206,7 @@ def _log(parts: tuple[Any, ...], rejected: dict[str, int]) -> Json:
         "rejected_facts": sum(rejected.values()),
         "rejected_reasons": rejected,
         # Router and extraction run side by side.
-        "latency_ms": max(waits[0], waits[1]) + waits[2] + waits[3],
+        "latency_ms": max(waits[0] + waits[4], waits[1]) + waits[2] + waits[3],
         **sums,
     }
 

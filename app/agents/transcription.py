@@ -10,7 +10,9 @@ import msgspec
 import openai
 from openai import AsyncOpenAI
 
-from app.telemetry.metrics import LLM_SECONDS
+from app.agents.models.budget import Budget
+from app.agents.models.prices import Tokens
+from app.agents.models.receipts import OK, Receipt
 
 # The only transcription model without an announced end (SDK's list; the others end 2027-02-26).
 MODEL = "gpt-transcribe"
@@ -19,6 +21,8 @@ MOST_BYTES = 16 * 1024 * 1024
 # Nobody tells an intake more than this; a longer recording costs money and a person should hear it.
 MOST_SECONDS = 600.0
 
+# Of speech in any of the formats; where nobody tells the length, it is taken to be as long as that.
+_LEAST_BYTES_PER_SECOND = 1000
 _OPUS_RATE = 48_000  # granule positions of Opus count at 48 kHz whatever the recording had (RFC 7845 §4)
 # OpenAI looks at the file name's ending.
 _ENDINGS = {
@@ -71,6 +75,7 @@ class Failure(StrEnum):
     UNSUPPORTED = "unsupported"  # a format that cannot be transcribed
     TOO_LONG = "too_long"
     EMPTY = "empty"  # nothing was said
+    OVER_BUDGET = "over_budget"  # nothing more may be spent today, or in this hour
 
 
 PASSING = frozenset({Failure.THROTTLED, Failure.TIMEOUT, Failure.UNAVAILABLE})
@@ -107,13 +112,16 @@ class Transcriber:
     """`client` is the process's OpenAI client; it is called once per recording, without its own retries."""
 
     client: AsyncOpenAI
+    budget: Budget
     model: str = MODEL
     timeout_seconds: float = 30.0
 
-    async def transcribe(self, content: bytes, mime: str, language_hint: str | None = None) -> Transcript:
+    async def transcribe(
+        self, content: bytes, mime: str, receipt: Receipt, language_hint: str | None = None
+    ) -> Transcript:
         """`language_hint` = what the candidate has written in so far; others are understood too.
 
-        Raises TranscriptionFailed.
+        The call is booked on the receipt and its candidate's budget. Raises TranscriptionFailed.
         """
         ending = _ENDINGS.get(mime.partition(";")[0].strip().lower())
         if ending is None or not content:
@@ -121,15 +129,21 @@ class Transcriber:
         length = opus_seconds(content)
         if len(content) > MOST_BYTES or length > MOST_SECONDS:
             raise TranscriptionFailed(Failure.TOO_LONG)
+        if not await self.budget.allows(receipt.candidate):
+            raise TranscriptionFailed(Failure.OVER_BUDGET)
         started = time.monotonic()
-        outcome = "ok"
         try:
             answer = await self._ask(content, ending, language_hint)
         except TranscriptionFailed as failed:
-            outcome = _OUTCOMES.get(failed.failure, "refused")
+            outcome = _OUTCOMES.get(failed.failure, "rejected")
+            receipt.add("openai", self.model, outcome, time.monotonic() - started)
             raise
-        finally:
-            LLM_SECONDS("openai", "transcription", outcome).observe(time.monotonic() - started)
+        usage = answer.usage or _Usage()
+        tokens = Tokens(input=usage.input_tokens, output=usage.output_tokens)
+        heard = usage.seconds or length or len(content) / _LEAST_BYTES_PER_SECOND
+        before = receipt.cost
+        receipt.add("openai", self.model, OK, time.monotonic() - started, tokens, audio_seconds=heard)
+        await self.budget.book(receipt.candidate, receipt.cost - before)
         return _transcript(answer, length)
 
     async def _ask(self, content: bytes, ending: str, language_hint: str | None) -> _Answer:
@@ -166,7 +180,6 @@ _OUTCOMES = {
     Failure.THROTTLED: "throttled",
     Failure.TIMEOUT: "timeout",
     Failure.UNAVAILABLE: "server_error",
-    Failure.EMPTY: "ok",
 }
 
 

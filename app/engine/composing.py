@@ -6,6 +6,7 @@ from uuid import NAMESPACE_OID, uuid5
 
 import msgspec
 
+from app.agents.models.receipts import with_aid
 from app.channels.errors import Rejected
 from app.channels.markup import to_chatwoot, to_whatsapp
 from app.channels.media_types import fits_caption
@@ -264,7 +265,7 @@ def compose(
     if change is not None and (change.reason in SHOWN_BY_US or change is not ownership.change):
         composer.status(change.owner)
     commit.owner = change
-    commit.decision = decision
+    commit.decision = with_aid(decision, "transcription", fold.heard)
     commit.messages, commit.outbox = composer.messages, composer.outbox
     return commit
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from app.recruiting.events import (
     CandidateSaid,
@@ -35,6 +36,7 @@ class Fold:
     deleted: list[RecruiterDeleted] = field(default_factory=list)
     back: list[HandBack] = field(default_factory=list)
     remarks: list[str] = field(default_factory=list)  # for the recruiter, about files that were read or could not be
+    heard: dict[str, Any] = field(default_factory=dict)  # what transcribing cost, for the decision log
 
     @property
     def sender(self) -> Sender:

@@ -118,8 +118,10 @@ class Turns:
             acts = await self._desk.acts(opened, events, done)
             if acts.erase:
                 return await self._erase(lease, opened)
-            understood = await self._understanding.read(events.said, opened.language, known)
-            events = replace(events, said=understood.said, remarks=understood.remarks)
+            understood = await self._understanding.read(
+                events.said, opened.language, known, candidate_id=opened.candidate_id
+            )
+            events = replace(events, said=understood.said, remarks=understood.remarks, heard=understood.log)
             with log_context(turn=f"{opened.conversation_id}:{opened.turn_no + 1}"):
                 commit = await self._prepare(lease, opened, events, restarts, acts)
             newer = await self._mailbox.newer(lease)

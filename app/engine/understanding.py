@@ -1,10 +1,14 @@
 """Voice and documents become words before anybody thinks about them; their bytes are not kept."""
 
+from typing import Any
+
 import msgspec
 
 from app.agents.documents import DocumentReader
 from app.agents.documents_text import DocumentRefused
-from app.agents.transcription import Transcriber, TranscriptionFailed
+from app.agents.models.prices import load_prices
+from app.agents.models.receipts import Receipt, summed
+from app.agents.transcription import Failure, Transcriber, TranscriptionFailed
 from app.channels.errors import SendError
 from app.channels.media import WhatsAppMedia
 from app.recruiting.events import CandidateSaid
@@ -20,10 +24,11 @@ SUSPICIOUS_RATIO = 0.05
 
 
 class Understood(msgspec.Struct, frozen=True):
-    """The candidate's messages with words in them, and remarks for the recruiter (plain text)."""
+    """The candidate's messages with words in them, remarks for the recruiter (plain text), and what hearing cost."""
 
     said: list[CandidateSaid]
     remarks: list[str]
+    log: dict[str, Any] = {}
 
 
 class Understanding:
@@ -34,40 +39,47 @@ class Understanding:
         self._documents = documents
         self._transcriber = transcriber
 
-    async def read(self, said: list[CandidateSaid], language: str | None, known: dict[str, Understood]) -> Understood:
+    async def read(
+        self, said: list[CandidateSaid], language: str | None, known: dict[str, Understood], *, candidate_id: str
+    ) -> Understood:
         """`known` remembers what was read earlier in the same turn. Never raises for a file that cannot be read."""
         out, remarks = [], []
+        log: dict[str, Any] = {}
         for event in said:
             message = event.message
             if message.media is None or message.kind not in {*SPOKEN, Kind.DOCUMENT}:
                 out.append(event)
                 continue
             if message.message_id not in known:
-                known[message.message_id] = await self._one(event, language)
-            out += known[message.message_id].said
-            remarks += known[message.message_id].remarks
-        return Understood(out, remarks)
+                known[message.message_id] = await self._one(event, language, candidate_id)
+            one = known[message.message_id]
+            out += one.said
+            remarks += one.remarks
+            log = summed(log, one.log)
+        return Understood(out, remarks, log)
 
-    async def _one(self, event: CandidateSaid, language: str | None) -> Understood:
+    async def _one(self, event: CandidateSaid, language: str | None, candidate_id: str) -> Understood:
         message = event.message
+        receipt = Receipt("transcription", load_prices(), candidate_id)
         try:
             words, remarks = await (
-                self._heard(message, language) if message.kind in SPOKEN else self._document(message)
+                self._heard(message, language, receipt) if message.kind in SPOKEN else self._document(message)
             )
         except (SendError, DocumentRefused, TranscriptionFailed) as error:
             reason = str(getattr(error, "reason", "") or getattr(error, "failure", "") or getattr(error, "title", ""))
             log.info("message.unread", kind=message.kind, reason=reason)
-            return Understood([event], [f"A {message.kind} message could not be read: {reason.replace('_', ' ')}."])
+            remark = f"A {message.kind} message could not be read: {reason.replace('_', ' ')}."
+            over = {"fell_back": "budget"} if reason == Failure.OVER_BUDGET else {}
+            return Understood([event], [remark], _log(receipt) | over)
         text = "\n".join(part for part in (message.text, words) if part)[:MAX_CHARACTERS]
-        return Understood(
-            [msgspec.structs.replace(event, message=msgspec.structs.replace(message, text=text))], remarks
-        )
+        read = msgspec.structs.replace(event, message=msgspec.structs.replace(message, text=text))
+        return Understood([read], remarks, _log(receipt))
 
-    async def _heard(self, message: InboundMessage, language: str | None) -> tuple[str, list[str]]:
+    async def _heard(self, message: InboundMessage, language: str | None, receipt: Receipt) -> tuple[str, list[str]]:
         if self._transcriber is None or message.media is None:
             return "", ["A voice message could not be read: voice needs OPENAI_API_KEY. Please listen to it."]
         file = await self._media.fetch(message.media.media_id)
-        transcript = await self._transcriber.transcribe(file.content, file.mime, language)
+        transcript = await self._transcriber.transcribe(file.content, file.mime, receipt, language)
         return transcript.text, []
 
     async def _document(self, message: InboundMessage) -> tuple[str, list[str]]:
@@ -80,3 +92,7 @@ class Understanding:
             share = f"{document.hidden_text_ratio:.0%}"
             remarks.append(f"{share} of the document's letters are hidden from a reader; they were left out.")
         return document.text, remarks
+
+
+def _log(receipt: Receipt) -> dict[str, Any]:
+    return receipt.log() if receipt.calls else {}

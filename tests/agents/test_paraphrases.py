@@ -5,8 +5,9 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
-from app.agents.guided.paraphrases import Paraphrases
+from app.agents.guided.paraphrases import Paraphrases, embedding_receipt
 from app.agents.guided.tier import guided_context
+from app.agents.models.receipts import Receipt
 from app.agents.roles import AgentContext
 from app.local.llm_embeddings import e5_vectors
 from app.recruiting.interrupts import Intent
@@ -33,7 +34,7 @@ ORDINARY = [
 def paraphrases() -> Paraphrases:
     vectors = e5_vectors()
 
-    async def embed(texts: Sequence[str]) -> list[list[float]]:
+    async def embed(texts: Sequence[str], _: Receipt) -> list[list[float]]:
         return vectors(texts, False)  # noqa: FBT003  # as queries
 
     return Paraphrases(embed)
@@ -41,15 +42,15 @@ def paraphrases() -> Paraphrases:
 
 @pytest.mark.parametrize(("intent", "text"), [(intent, text) for intent, texts in MEANT.items() for text in texts])
 async def test_request_in_other_words_is_understood(paraphrases: Paraphrases, intent: Intent, text: str) -> None:
-    assert await paraphrases.intent_of(text) is intent
+    assert await paraphrases.intent_of(text, embedding_receipt()) is intent
 
 
 @pytest.mark.parametrize("text", [*ORDINARY, "ok", "truck driver"])
 async def test_ordinary_sentence_is_no_request(paraphrases: Paraphrases, text: str) -> None:
-    assert await paraphrases.intent_of(text) is None
+    assert await paraphrases.intent_of(text, embedding_receipt()) is None
 
 
-async def broken(_: Sequence[str]) -> list[list[float]]:
+async def broken(_: Sequence[str], __: Receipt) -> list[list[float]]:
     raise ConnectionError
 
 

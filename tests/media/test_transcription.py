@@ -16,11 +16,23 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from app.agents.models.budget import Budget, Limits, ProcessSpending, Spending
+from app.agents.models.prices import load_prices
+from app.agents.models.receipts import Receipt
 from app.agents.transcription import Failure, Transcriber, TranscriptionFailed, opus_seconds
 from app.local.sample_files import ogg_silence, pdf
 from tests.fixtures.twins import Json, serve
 
 OGG = "audio/ogg; codecs=opus"
+
+
+def budget(spending: Spending | None = None, dollars: float = 1.0) -> Budget:
+    limits = Limits(candidate_daily_usd=dollars, service_hourly_usd=100.0)
+    return Budget(spending or ProcessSpending(), limits, lambda: 1_800_000_000.0)
+
+
+def receipt() -> Receipt:
+    return Receipt("transcription", load_prices(), "anna")
 
 
 @dataclass
@@ -55,7 +67,7 @@ class OpenAi:
     @contextlib.asynccontextmanager
     async def transcriber(self, **options: object) -> AsyncIterator[Transcriber]:
         async with AsyncOpenAI(api_key="sk-test", base_url=f"{self.url}/v1") as client:
-            yield Transcriber(client, **options)  # type: ignore[arg-type]
+            yield Transcriber(client, budget(), **options)  # type: ignore[arg-type]
 
 
 @pytest.fixture
@@ -69,14 +81,14 @@ async def vendor() -> AsyncIterator[OpenAi]:
 async def failure(vendor: OpenAi, content: bytes, mime: str = OGG, *, timeout_seconds: float = 5.0) -> Failure:
     async with vendor.transcriber(timeout_seconds=timeout_seconds) as transcriber:
         with pytest.raises(TranscriptionFailed) as failed:
-            await transcriber.transcribe(content, mime, "nl")
+            await transcriber.transcribe(content, mime, receipt(), "nl")
     return failed.value.failure
 
 
 async def test_a_voice_message_becomes_text_in_its_language(vendor: OpenAi) -> None:
     vendor.answer["usage"] = {"type": "tokens", "input_tokens": 14, "output_tokens": 5, "total_tokens": 19}
     async with vendor.transcriber() as transcriber:
-        transcript = await transcriber.transcribe(ogg_silence(), OGG, "nl")
+        transcript = await transcriber.transcribe(ogg_silence(), OGG, receipt(), "nl")
     assert (transcript.text, transcript.language, transcript.confidence) == ("I live in Utrecht", "en", None)
     assert (transcript.input_tokens, transcript.output_tokens) == (14, 5)
     assert transcript.seconds == pytest.approx(1.0, abs=0.05)
@@ -88,7 +100,7 @@ async def test_a_voice_message_becomes_text_in_its_language(vendor: OpenAi) -> N
 async def test_without_a_hint_the_model_finds_the_language(vendor: OpenAi) -> None:
     vendor.answer = {"text": "Mieszkam w Łodzi", "languages": []}
     async with vendor.transcriber() as transcriber:
-        transcript = await transcriber.transcribe(b"mp3", "audio/mpeg")
+        transcript = await transcriber.transcribe(b"mp3", "audio/mpeg", receipt())
     assert (transcript.text, transcript.language, transcript.seconds) == ("Mieszkam w Łodzi", "", 0.0)
     [form] = vendor.asked
     assert not {"language", "languages[]"} & set(form)
@@ -99,7 +111,7 @@ async def test_a_model_that_tells_its_certainty_is_asked_for_it(vendor: OpenAi) 
     vendor.answer = {"text": "Utrecht", "logprobs": [{"token": "U", "logprob": -0.1}, {"token": "t", "logprob": -0.3}]}
     vendor.answer["usage"] = {"type": "duration", "seconds": 3}
     async with vendor.transcriber(model="gpt-4o-transcribe") as transcriber:
-        transcript = await transcriber.transcribe(ogg_silence(), OGG, "nl")
+        transcript = await transcriber.transcribe(ogg_silence(), OGG, receipt(), "nl")
     assert transcript.confidence == pytest.approx(0.8187, abs=0.001)
     assert transcript.seconds == 3
     assert (vendor.asked[0]["language"], vendor.asked[0]["include[]"]) == ("nl", "logprobs")
@@ -123,7 +135,7 @@ async def test_a_refusal_is_typed_and_asked_once(
     vendor.status, vendor.answer = status, {"error": {"message": "secret words", "type": "x", "code": None}}
     async with vendor.transcriber() as transcriber:
         with pytest.raises(TranscriptionFailed) as failed:
-            await transcriber.transcribe(ogg_silence(), OGG)
+            await transcriber.transcribe(ogg_silence(), OGG, receipt())
     assert (failed.value.failure, failed.value.may_pass) == (expected, may_pass)
     assert "secret words" not in repr(failed.value)
     assert len(vendor.asked) == 1
@@ -190,3 +202,29 @@ def test_the_length_of_anything_else_is_a_number(noise: bytes, at: int) -> None:
     sample = ogg_silence()
     assert opus_seconds(noise) >= 0.0
     assert opus_seconds(sample[: at % len(sample)] + noise) >= 0.0
+
+
+@pytest.mark.parametrize(
+    ("usage", "content", "mime", "seconds"),
+    [
+        ({"type": "duration", "seconds": 30}, ogg_silence(), OGG, 30.0),
+        ({"type": "tokens", "input_tokens": 14, "output_tokens": 5}, lasting(90), OGG, 90.0),
+        (None, bytes(120_000), "audio/mpeg", 120.0),  # nobody tells the length: it is not free for that
+    ],
+)
+async def test_a_recording_is_paid_by_its_minutes_and_booked(
+    vendor: OpenAi, usage: Json | None, content: bytes, mime: str, seconds: float
+) -> None:
+    vendor.answer["usage"] = usage
+    bill, spending = receipt(), ProcessSpending()
+    async with AsyncOpenAI(api_key="sk-test", base_url=f"{vendor.url}/v1") as client:
+        ears = Transcriber(client, budget(spending, dollars=0.0001))
+        await ears.transcribe(content, mime, bill)
+        assert float(bill.cost) == pytest.approx(seconds / 60 * 0.0045, rel=0.001)
+        log = bill.log()
+        assert (log["model"], log["calls"]) == ("gpt-transcribe", ["gpt-transcribe:ok"])
+        assert log["input_tokens"] == (usage or {}).get("input_tokens", 0)
+        with pytest.raises(TranscriptionFailed) as failed:
+            await ears.transcribe(content, mime, receipt())
+    assert failed.value.failure is Failure.OVER_BUDGET
+    assert len(vendor.asked) == 1, "over budget nobody is asked"

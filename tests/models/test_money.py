@@ -13,6 +13,7 @@ from app.agents.models.prices import Tokens, load_prices
 from app.agents.models.tier import Clocks
 from app.agents.roles import AgentContext
 from app.agents.state import Extracted, Routing, TurnInput
+from app.agents.transcription import MODEL as TRANSCRIPTION
 from app.settings import Settings
 from tests.fixtures.models import HandClock, Llm, plan, text, turn
 
@@ -43,6 +44,11 @@ def test_the_table_agrees_with_the_kept_library_of_prices(model: str) -> None:
     vendor = "anthropic" if model.startswith("claude") else "openai"
     theirs = calc_price(usage, model, provider_id=vendor).total_price
     assert load_prices().cost(model, tokens) == theirs
+
+
+def test_the_price_of_hearing_agrees_with_the_kept_library() -> None:
+    theirs = calc_price(Usage(audio_seconds=3600), TRANSCRIPTION, provider_id="openai").total_price
+    assert load_prices().cost_of_audio(TRANSCRIPTION, 3600.0) == theirs
 
 
 def test_every_model_that_is_configured_by_default_has_a_price() -> None:

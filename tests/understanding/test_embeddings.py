@@ -7,9 +7,13 @@ import pytest
 from openai import AsyncOpenAI
 
 from app.agents.embeddings import Embedder
+from app.agents.graph import build_graph
+from app.agents.guided.paraphrases import embedding_receipt
+from app.agents.guided.tier import guided_context
+from app.agents.models.budget import Budget, Limits, ProcessSpending
 from app.local.embeddings_server import MODEL, create_embeddings_server
 from app.local.postgres import PostgresServer
-from tests.fixtures.models import HandClock, Llm
+from tests.fixtures.models import COMPANY, HandClock, Llm, plan, text, turn
 from tests.fixtures.stack import Phone, Stack, running_stack
 from tests.fixtures.twins import serve
 
@@ -64,7 +68,7 @@ def client_of(llm: Llm, key: str = "k-o") -> AsyncOpenAI:
 
 async def refused(embedder: Embedder, texts: Sequence[str]) -> type[Exception]:
     with pytest.raises((ConnectionError, TimeoutError)) as caught:
-        await embedder(texts)
+        await embedder(texts, embedding_receipt())
     return type(caught.value)
 
 
@@ -79,7 +83,7 @@ async def test_a_slow_server_costs_one_wait_and_then_none_until_it_has_rested(ll
         assert len(llm.twin.requests) == asked, "nobody is asked while it rests"
         clock.now += 6
         patient = Embedder(client, MODEL, seconds=10)
-        assert len((await patient(["where are you"]))[0]) == 384
+        assert len((await patient(["where are you"], embedding_receipt()))[0]) == 384
         await embedder.aclose()
 
 
@@ -94,7 +98,7 @@ async def test_a_batch_that_took_too_long_is_there_for_the_next_who_asks(llm: Ll
             while True:
                 clock.now += 6
                 try:
-                    vectors = await embedder(texts)
+                    vectors = await embedder(texts, embedding_receipt())
                     break
                 except (ConnectionError, TimeoutError):
                     continue
@@ -107,3 +111,40 @@ async def test_a_vendor_that_refuses_is_no_error_of_the_turn(llm: Llm) -> None:
     llm.fault("/v1/embeddings", action="respond", status=429)
     async with client_of(llm) as client:
         assert await refused(Embedder(client, MODEL), ["where are you"]) is ConnectionError
+
+
+async def test_what_was_asked_is_paid_by_the_candidate_and_over_budget_nobody_is_asked(llm: Llm) -> None:
+    limits = Limits(candidate_daily_usd=0.000_001, service_hourly_usd=1.0)
+    budget = Budget(ProcessSpending(), limits, lambda: 1_800_000_000.0)
+    async with client_of(llm) as client:
+        embedder = Embedder(client, "text-embedding-3-small", budget=budget)
+        bill = embedding_receipt("anna")
+        await embedder(["where are you, and who are you"], bill)
+        log = bill.log()
+        assert log["calls"] == ["text-embedding-3-small:ok"]
+        assert 0 < log["cost_usd"] == pytest.approx(log["input_tokens"] * 0.02 / 1_000_000)
+        asked = len(llm.twin.requests)
+        with pytest.raises(ConnectionError):
+            await embedder(["where are you"], embedding_receipt("anna"))
+        assert len(llm.twin.requests) == asked
+        assert await embedder(["where are you"], embedding_receipt("bea"))
+
+
+async def test_a_server_of_our_own_costs_nothing(llm: Llm) -> None:
+    async with client_of(llm) as client:
+        bill = embedding_receipt("anna")
+        await Embedder(client, MODEL)(["where are you"], bill)
+    assert bill.log()["input_tokens"] > 0
+    assert bill.cost == 0
+
+
+async def test_nearness_of_meaning_stands_in_the_decision_log_of_the_turn(llm: Llm) -> None:
+    async with client_of(llm) as client:
+        embedder = Embedder(client, MODEL, budget=Budget(ProcessSpending(), plan().limits))
+        guided = guided_context(COMPANY, embedder)
+        state = await build_graph().ainvoke(turn(text(MEANT)), context=guided)
+        await embedder.aclose()
+    decision = state["proposal"]["decision"]
+    assert decision["router"]["embedding"]["calls"] == [f"{MODEL}:ok"]
+    assert decision["input_tokens"] == decision["router"]["embedding"]["input_tokens"] > 0
+    assert decision["cost_usd"] > 0

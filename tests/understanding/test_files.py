@@ -1,6 +1,7 @@
 """Voice, documents, pins and unreadable files through the whole service, with a vendor's twin that transcribes."""
 
 import base64
+import time
 from collections.abc import AsyncIterator
 
 import httpx
@@ -9,12 +10,14 @@ import orjson
 import pytest
 from redis.asyncio import Redis
 
+from app.agents.models.budget import DAY
 from app.local.postgres import PostgresServer
 from app.local.sample_files import ogg_silence, pdf
 from tests.fixtures.documents import line
 from tests.fixtures.documents import pdf as pages
 from tests.fixtures.models import Llm, running_llm
 from tests.fixtures.stack import Phone, Stack, running_stack, until_true
+from tests.telemetry.watching import client_of
 from tests.understanding.test_embeddings import agreed
 
 SPOKEN = "My name is Anna Kok, I live in Utrecht and I can start on 1 December 2027"
@@ -86,6 +89,40 @@ async def test_a_voice_note_becomes_facts_that_quote_it_and_are_read_back(hearin
     }
     texts = {one.message_id: one.text for one in view.transcript}
     assert all(texts[fact.message_id] == SPOKEN and fact.quote in SPOKEN for fact in view.facts)
+
+
+async def test_hearing_is_paid_and_stands_in_the_decision_log(hearing_desk: Stack) -> None:
+    phone = await agreed(hearing_desk)
+    await sent(phone, "voice", ogg_silence(), "audio/ogg; codecs=opus")
+    decision = (await phone.view()).turns[-1].decision
+    heard = decision["agents"]["transcription"]
+    assert heard["calls"] == ["gpt-transcribe:ok"]
+    assert 0 < heard["cost_usd"] <= decision["cost_usd"]
+    assert heard["latency_ms"] <= decision["latency_ms"]
+    async with client_of(hearing_desk.processes[0]) as client:
+        shown = (await client.get("/metrics")).text
+    assert 'llm_cost_usd_total{model="gpt-transcribe",provider="openai",purpose="transcription"}' in shown
+    async with Redis.from_url(hearing_desk.redis.url) as redis:
+        key = f"spend:day:*{(await phone.view()).candidate_id}*"
+        assert [int(await redis.get(each) or 0) > 0 async for each in redis.scan_iter(match=key)] == [True]
+
+
+async def test_over_budget_a_voice_note_is_not_heard_and_the_candidate_is_asked_to_write(
+    hearing: Llm, hearing_desk: Stack
+) -> None:
+    phone = await agreed(hearing_desk)
+    async with Redis.from_url(hearing_desk.redis.url) as redis:
+        candidate = (await phone.view()).candidate_id
+        for day in (0, 1):  # also if midnight is near
+            await redis.set(f"spend:day:{int(time.time() // DAY) + day}:{{{candidate}}}", 10**9)
+        before = len(hearing.twin.requests)
+        answer = await sent(phone, "voice", ogg_silence(), "audio/ogg; codecs=opus")
+        for day in (0, 1):
+            await redis.delete(f"spend:day:{int(time.time() // DAY) + day}:{{{candidate}}}")
+    assert "write" in answer
+    assert len(hearing.twin.requests) == before
+    assert (await phone.view()).turns[-1].decision["agents"]["transcription"] == {"fell_back": "budget"}
+    await notes(hearing_desk, phone, "over budget")
 
 
 async def test_nothing_that_is_kept_holds_the_audio(hearing_desk: Stack) -> None:

@@ -7,13 +7,15 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from app.agents.models.prices import load_prices
+from app.agents.models.receipts import Receipt
 from app.recruiting.interrupts import Intent
 from app.telemetry.logs import get_logger
 
 log = get_logger()
 Vector = list[float]
-Embed = Callable[[Sequence[str]], Awaitable[list[Vector]]]
-"""Vectors of texts. May raise ConnectionError or TimeoutError; then word lists alone decide."""
+Embed = Callable[[Sequence[str], Receipt], Awaitable[list[Vector]]]
+"""Vectors of texts, the call booked on the receipt. May raise ConnectionError or TimeoutError: word lists decide."""
 
 EXAMPLES = Path(__file__).with_name("paraphrases.toml")
 ORDINARY = "ordinary"
@@ -41,13 +43,13 @@ class Paraphrases:
         self._examples: list[tuple[str, Vector]] = []
         self._loading = asyncio.Lock()
 
-    async def intent_of(self, text: str) -> Intent | None:
+    async def intent_of(self, text: str, receipt: Receipt) -> Intent | None:
         """The request that the text makes, or None when it is ordinary or cannot be told."""
         if len(text.split()) < LEAST_WORDS:
             return None
         try:
             examples = await self._loaded()
-            (vector,) = await self._embed([text])
+            (vector,) = await self._embed([text], receipt)
         except (ConnectionError, TimeoutError) as error:
             log.warning("router.embeddings_unavailable", error=type(error).__name__)
             return None
@@ -63,9 +65,14 @@ class Paraphrases:
         async with self._loading:
             if not self._examples:
                 labelled = examples()
-                vectors = await self._embed([text for _, text in labelled])
+                vectors = await self._embed([text for _, text in labelled], embedding_receipt())
                 self._examples = [(name, vector) for (name, _), vector in zip(labelled, vectors, strict=True)]
         return self._examples
+
+
+def embedding_receipt(candidate: str = "") -> Receipt:
+    """For calls on a candidate's account; without one, on the service's."""
+    return Receipt("embedding", load_prices(), candidate)
 
 
 def examples() -> list[tuple[str, str]]:

@@ -3,8 +3,9 @@
 import msgspec
 
 from app.agents import turn_view
-from app.agents.guided.paraphrases import Paraphrases
-from app.agents.state import Routing, TurnInput
+from app.agents.guided.paraphrases import Paraphrases, embedding_receipt
+from app.agents.models.receipts import Receipt
+from app.agents.state import Json, Routing, TurnInput
 from app.recruiting import interrupts, languages, revisions
 from app.recruiting.guard_inbound import intents_of
 from app.recruiting.interrupts import REQUESTS, Noticed
@@ -39,9 +40,12 @@ class GuidedRouter:
             *revisions.noticed_in(messages, language, turn_view.facts(turn)),
         ]
         noticed = self._wary(messages, heard, language)
+        decision: Json = {}
         if not noticed and self._paraphrases is not None and _may_leave(turn):
-            noticed = await self._meant(messages, self._paraphrases)
-        return Routing(language=language, noticed=msgspec.to_builtins(noticed), tier=TIER, decision={})
+            receipt = embedding_receipt(turn["conversation"].get("candidate_id", ""))
+            noticed = await self._meant(messages, self._paraphrases, receipt)
+            decision = {"embedding": receipt.log()} if receipt.calls else {}
+        return Routing(language=language, noticed=msgspec.to_builtins(noticed), tier=TIER, decision=decision)
 
     def _wary(self, messages: list[InboundMessage], noticed: list[Noticed], language: str) -> list[Noticed]:
         """Insults and instructions to software. Such a message may still ask for a person, but agrees to nothing."""
@@ -56,12 +60,12 @@ class GuidedRouter:
         return [*heard, *signs]
 
     @staticmethod
-    async def _meant(messages: list[InboundMessage], paraphrases: Paraphrases) -> list[Noticed]:
+    async def _meant(messages: list[InboundMessage], paraphrases: Paraphrases, receipt: Receipt) -> list[Noticed]:
         """Requests in unforeseen words; asked only when the word lists heard nothing at all."""
         found = []
         for message in messages:
             if message.kind is not Kind.CHOICE and message.text:
-                intent = await paraphrases.intent_of(message.text)
+                intent = await paraphrases.intent_of(message.text, receipt)
                 if intent is not None:
                     found.append(Noticed(intent=intent, message_id=message.message_id, quote=message.text))
         return found

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from app.agents.models.mind import Mind, Thought
 from app.agents.models.obvious import own_words
 from app.agents.models.quoting import as_data, last_words, moment, numbered
+from app.agents.models.receipts import summed
 from app.agents.models.wording import ANSWERABLE, MOST_CHARACTERS, Allowed, Piece, broken_rules, pieces_of
 from app.agents.outbound import Outbound
 from app.agents.roles import Conversation
@@ -98,7 +99,7 @@ class ModelConversation:
         log: Json = {}
         for _ in range(_TRIES):
             thought = await self._mind.think(turn, self._message(turn, free, allowed, faults))
-            log = _summed(log, thought.log)
+            log = summed(log, thought.log)
             thought = Thought(thought.output, thought.tier, thought.reason, log)
             if thought.output is None:
                 return thought, None, broken
@@ -175,12 +176,3 @@ def _unasked(turn: TurnInput, free: list[Piece]) -> str:
 
 def _with(base: Phrased, log: Json) -> Phrased:
     return Phrased(replies=base["replies"], tier=base["tier"], decision={**log, **base["decision"]})
-
-
-def _summed(one: Json, other: Json) -> Json:
-    """The log of two tries: numbers and lists added, the rest as the later says."""
-    both = {**one, **other}
-    for name in both.keys() & one.keys() & other.keys():
-        if isinstance(one[name], int | float | list) and isinstance(other[name], type(one[name])):
-            both[name] = one[name] + other[name]
-    return both

@@ -45,10 +45,11 @@ class Price:
 
 @dataclass(frozen=True)
 class Prices:
-    """`as_of` is the day on which the vendors' lists were read."""
+    """`as_of` is the day on which the vendors' lists were read; `minutes` are US dollars of a minute of audio."""
 
     as_of: dt.date
     models: Mapping[str, Price]
+    minutes: Mapping[str, Decimal]
 
     def known(self, model: str) -> bool:
         """Whether the table holds the model."""
@@ -57,6 +58,11 @@ class Prices:
     def cost(self, model: str, tokens: Tokens) -> Decimal:
         """US dollars. A model that is not in the table costs as much as the dearest: budgets must not run open."""
         return (self._of(model) or self._dearest).cost(tokens)
+
+    def cost_of_audio(self, model: str, seconds: float) -> Decimal:
+        """US dollars. A model that is not in the table costs as much as the dearest."""
+        minute = self.minutes.get(model, max(self.minutes.values()))
+        return Decimal(str(seconds)) * minute / 60
 
     def _of(self, model: str) -> Price | None:
         """Vendors answer with dated ids (`claude-haiku-5-5-20260901`): the longest known beginning counts."""
@@ -75,4 +81,5 @@ def load_prices() -> Prices:
     models = {
         name: Price(**{key: Decimal(value) for key, value in row.items()}) for name, row in data["models"].items()
     }
-    return Prices(as_of=data["as_of"], models=models)
+    minutes = {name: Decimal(row["minute"]) for name, row in data["ears"].items()}
+    return Prices(as_of=data["as_of"], models=models, minutes=minutes)

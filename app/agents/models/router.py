@@ -124,7 +124,12 @@ def _merged(
         language=_language(turn, base["language"], word.language),
         noticed=msgspec.to_builtins(everything),
         tier=thought.tier,
-        decision={**thought.log, "added": sorted({n.intent.value for n in added}), "unproven": unproven},
+        decision={
+            **base["decision"],
+            **thought.log,
+            "added": sorted({n.intent.value for n in added}),
+            "unproven": unproven,
+        },
     )
 
 
