@@ -120,6 +120,10 @@ def replay(
     *,
     prompt_dir: Annotated[Path | None, typer.Option(help="Prompts to try: a copy of app/agents/prompts.")] = None,
     model: Annotated[str, typer.Option(help="One model for all agents; a GPT model runs without Claude.")] = "",
+    router_model: Annotated[str, typer.Option(help="Another Claude model for the router.")] = "",
+    extraction_model: Annotated[str, typer.Option(help="Another Claude model for the extraction.")] = "",
+    conversation_model: Annotated[str, typer.Option(help="Another Claude model for the conversation.")] = "",
+    max_usd: Annotated[float, typer.Option(help="Most that this replay may spend; it has a budget of its own.")] = 5.0,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object instead of text.")] = False,
 ) -> None:
     """Think a past conversation again and show what differs, turn by turn; nothing is sent, nothing is written.
@@ -127,9 +131,12 @@ def replay(
     Shows the candidate's words: keep the output where personal data may be.
     """
     # Measured: 2.9 s of imports that every other command would pay, the start of the service among them.
+    from app.cli_replay import Wanted  # noqa: PLC0415
     from app.cli_replay import replay as think_again  # noqa: PLC0415
 
-    think_again(conversation, prompt_dir=prompt_dir, model=model, as_json=as_json)
+    one_each = {"router": router_model, "extraction": extraction_model, "conversation": conversation_model}
+    wanted = Wanted(prompt_dir, model, {name: each for name, each in one_each.items() if each}, max_usd)
+    think_again(conversation, wanted, as_json=as_json)
 
 
 @cli.command()

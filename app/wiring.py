@@ -45,7 +45,7 @@ from app.telemetry.vendor_calls import VendorClient
 from app.wiring_desk import Vendors as DeskVendors
 from app.wiring_desk import desk_of
 from app.wiring_health import Watched, probes
-from app.wiring_minds import agents_of, apology_of, embedder_of, understanding_of, vendors_of
+from app.wiring_minds import agents_of, apology_of, budget_of, embedder_of, understanding_of, vendors_of
 from app.wiring_tasks import Tasks, WorkerPlan
 from app.wiring_telemetry import telemetry
 
@@ -209,7 +209,9 @@ class Desk:
             self._vendors = vendors_of(settings)
             stack.push_async_callback(self._vendors.aclose)
             spending = RedisSpending(self.redis)
-            embedder = await stack.enter_async_context(embedder_of(settings, self._vendors, spending))
+            embedder = await stack.enter_async_context(
+                embedder_of(settings, self._vendors, budget_of(settings, spending))
+            )
             self._breakers = open_breakers(self._vendors)
             agents = agents_of(settings, self._vendors, spending, embedder, breakers=self._breakers)
             self._thinker = GraphThinker(build_graph(saver), saver, agents, VacancyLinks(self._record.vacancies))

@@ -89,7 +89,7 @@ def apology_of(settings: Settings) -> Callable[[str], str]:
 
 
 @asynccontextmanager
-async def embedder_of(settings: Settings, vendors: Vendors, spending: Spending) -> AsyncIterator[Embedder | None]:
+async def embedder_of(settings: Settings, vendors: Vendors, budget: Budget) -> AsyncIterator[Embedder | None]:
     """Nearness of meaning for the router: a server of its own, which costs nothing, else OpenAI's, else None."""
     own: AsyncOpenAI | None = None
     if settings.embeddings_base_url:
@@ -100,8 +100,7 @@ async def embedder_of(settings: Settings, vendors: Vendors, spending: Spending) 
     if client is None:
         yield None
         return
-    budget = None if own is not None else budget_of(settings, spending)
-    embedder = Embedder(client, settings.embeddings_model, budget=budget)
+    embedder = Embedder(client, settings.embeddings_model, budget=None if own is not None else budget)
     embedder.foresee([text for _, text in examples()])
     try:
         yield embedder

@@ -168,7 +168,7 @@ async def _report(state: GraphState, runtime: Runtime[AgentContext]) -> dict[str
         crm={"note": crm["note"], "labels": crm["labels"], "attributes": crm["attributes"]},
         application=matching.application_of(turn, decision),
         rejected_facts=sum(rejected.values()),
-        decision=_log(logs, rejected),
+        decision={"owner": turn["conversation"]["owner"], "stage": decision.stage, **_log(logs, rejected)},
     )
     return {
         "proposal": proposal,

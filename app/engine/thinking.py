@@ -1,5 +1,6 @@
 """The graph as the turn sees it: give it what the record knows, take a proposal, continue where a crash stopped it."""
 
+from collections.abc import Iterable
 from typing import Any
 
 import msgspec
@@ -70,14 +71,17 @@ def _ids(inbound: list[dict[str, Any]]) -> list[str]:
     return [str(message["message_id"]) for message in inbound]
 
 
-def _remarks(opened: OpenTurn) -> list[str]:
-    """After a stretch in which a person spoke: what they said. Without it a model goes on as before."""
+def remarks(transcript: Iterable[tuple[str, str]]) -> list[str]:
+    """After a stretch in which a person spoke: what they said. Without it a model goes on as before.
+
+    `transcript` are authors and texts, the newest first.
+    """
     spoken: list[str] = []
-    for line in reversed(opened.transcript):
-        if line.author == "assistant":
+    for author, text in transcript:
+        if author == "assistant":
             break
-        if line.author == "human":
-            spoken.append(" ".join(line.text.split())[:REMARK_CHARACTERS])
+        if author == "human":
+            spoken.append(" ".join(text.split())[:REMARK_CHARACTERS])
     if not spoken:
         return []
     said = " / ".join(f"“{text}”" for text in reversed(spoken[:MOST_REMARKED]))
@@ -109,5 +113,5 @@ def _input(
             **linked.builtins(),
         ),
         inbound=[msgspec.to_builtins(message) for message in fold.inbound],
-        notes=_remarks(opened),
+        notes=remarks((line.author, line.text) for line in reversed(opened.transcript)),
     )

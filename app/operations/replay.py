@@ -2,7 +2,10 @@
 
 Each recorded turn's messages go through the graph once more. What the replayed assistant remembers from turn to turn
 (intake, facts, consent) is its own, so that a change shows its consequences; what the candidate said, when, and which
-turns a person led is as recorded. A shared pin is replayed by its words alone.
+turns a person led is as recorded. A shared pin is replayed by its words alone, a voice note by its transcript.
+
+The record is what turns are rebuilt from: a conversation keeps one checkpoint, its last. Where that one still lies in
+Redis, the last turn takes its clock and its messages from it, and a turn that was never committed all of its input.
 """
 
 from collections.abc import Sequence
@@ -15,19 +18,37 @@ from app.agents.graph import Graph
 from app.agents.roles import AgentContext
 from app.agents.state import ConversationState, TurnInput
 from app.database.conversations import ConversationView, Owner, TranscriptLine, TurnRecord
+from app.engine.thinking import remarks
+from app.recruiting.languages import country_of
 from app.recruiting.messages import InboundMessage, Kind
 from app.recruiting.vacancy import Vacancy
 
 Json = dict[str, Any]
 TRANSCRIPT = 20  # lines that a turn opens with
 _SILENT = frozenset({Kind.REACTION})
+_COMPARED = ("replies", "facts", "stage", "intents", "language", "tier", "model")
+
+
+class Checkpoint(msgspec.Struct, kw_only=True):
+    """What the conversation's last checkpoint holds: of a finished turn its clock and the messages it answered, of
+    one that was never finished its whole input.
+    """
+
+    turn_id: str
+    now: float
+    answered: list[str] = []
+    unfinished: TurnInput | None = None
 
 
 class Answer(msgspec.Struct, kw_only=True):
-    """What a turn said and kept: texts of the replies, values by field, what was noticed, and at what cost (USD)."""
+    """What a turn said and kept: texts of the replies, values by field, what was noticed, and at what cost (USD).
+
+    `stage` is empty where an older version did not log it; voice notes are not part of the cost.
+    """
 
     replies: list[str]
     facts: dict[str, Any]
+    stage: str
     intents: list[str]
     language: str
     tier: str
@@ -37,7 +58,7 @@ class Answer(msgspec.Struct, kw_only=True):
 
 
 class ReplayedTurn(msgspec.Struct, kw_only=True):
-    """`changed`: which of replies, facts, intents, language, tier and model differ. `recorded` None: never finished."""
+    """`changed`: which parts of the answer differ, cost aside. `recorded` None: the turn was never finished."""
 
     turn_no: int
     said: list[str]
@@ -47,10 +68,11 @@ class ReplayedTurn(msgspec.Struct, kw_only=True):
 
 
 class Replay(msgspec.Struct, kw_only=True):
-    """All turns in which the assistant thought, oldest first."""
+    """All turns in which the assistant thought, oldest first. `over_budget`: some had nothing left to spend."""
 
     conversation_id: str
     turns: list[ReplayedTurn]
+    over_budget: bool = False
 
     @property
     def differing(self) -> int:
@@ -71,22 +93,28 @@ class _Memory:
         self._opted_out = False
         self.transcript: list[Json] = []
 
-    def opened(self) -> ConversationState:
-        vacancy = self._vacancy
+    def opened(self, owner: str) -> ConversationState:
+        to, vacancy = self._view.recipient, self._vacancy
         state = ConversationState(
             language=self._language,
             intake=self._intake | ({"vacancy": vacancy.code} if vacancy else {}),
             facts=list(self.facts),
             consents=list(self._consents.values()),
-            owner=Owner.ASSISTANT.value,
+            owner=owner,
             opted_out=self._opted_out,
             transcript=cast(Any, self.transcript[-TRANSCRIPT:]),
             window_expires_at=None,
             candidate_id=self._view.candidate_id,
+            wa_id=to.wa_id,
+            country=country_of(to.wa_id, to.bsuid),
         )
         if vacancy is not None:
             state["vacancy"] = msgspec.to_builtins(vacancy)
         return state
+
+    def notes(self) -> list[str]:
+        """What a recruiter said since the assistant last spoke."""
+        return remarks((line["author"], line["text"]) for line in reversed(self.transcript[-TRANSCRIPT:]))
 
     def hear(self, lines: Sequence[TranscriptLine]) -> None:
         self.transcript += [msgspec.to_builtins(line) for line in lines]
@@ -108,14 +136,12 @@ async def replay(
     graph: Graph,
     context: AgentContext,
     *,
-    unfinished: TurnInput | None = None,
+    checkpoint: Checkpoint | None = None,
     vacancy: Vacancy | None = None,
 ) -> Replay:
-    """Think every turn again. `unfinished`: input of a turn that lies in a checkpoint and was never committed.
-
-    `vacancy`: what the conversation is about today, told from its beginning as it reads today.
-    """
+    """Think every turn again. `vacancy`: what the conversation is about, told from its beginning as it reads today."""
     memory = _Memory(view, vacancy)
+    targets = _targets(view)
     thought: list[tuple[TurnRecord, list[TranscriptLine], Json]] = []
     left = [line for line in view.transcript if line.author in {"candidate", "human"}]
     for turn in view.turns:
@@ -123,20 +149,48 @@ async def replay(
         left = left[len(before) :]
         memory.hear([line for line in before if line.author == "human"])
         if turn.decision.get("tier") and any(line.kind not in _SILENT for line in said):
-            proposal = await _think(graph, context, _input(turn, said, memory.opened()))
+            owner = str(turn.decision.get("owner") or Owner.ASSISTANT.value)
+            given = _input(turn, said, targets, memory.opened(owner), memory.notes())
+            proposal = await _think(graph, context, _as_checkpointed(given, checkpoint))
             memory.hear(said)
             memory.take(proposal, turn.turn_id, turn.at.timestamp())
             thought.append((turn, said, proposal))
         else:
             memory.hear(said)
     turns = [_compared(view, turn, said, proposal, memory.facts) for turn, said, proposal in thought]
+    proposals = [proposal for _, _, proposal in thought]
+    unfinished = checkpoint.unfinished if checkpoint else None
     if unfinished is not None and unfinished["turn_id"] not in {turn.turn_id for turn in view.turns}:
-        proposal = await _think(graph, context, unfinished)
-        words = [str(message.get("text", "")) for message in unfinished["inbound"]]
-        answer = _replayed(proposal, _values(proposal["facts"]))
-        number = view.turn_no + 1
-        turns.append(ReplayedTurn(turn_no=number, said=words, recorded=None, replayed=answer, changed=["unfinished"]))
-    return Replay(conversation_id=view.conversation_id, turns=turns)
+        proposals.append(await _think(graph, context, unfinished))
+        turns.append(_never_finished(view.turn_no + 1, unfinished, proposals[-1]))
+    return Replay(conversation_id=view.conversation_id, turns=turns, over_budget=any(map(_starved, proposals)))
+
+
+def _never_finished(number: int, given: TurnInput, proposal: Json) -> ReplayedTurn:
+    words = [str(message.get("text", "")) for message in given["inbound"]]
+    answer = _replayed(proposal, _values(proposal["facts"]))
+    return ReplayedTurn(turn_no=number, said=words, recorded=None, replayed=answer, changed=["unfinished"])
+
+
+def _targets(view: ConversationView) -> dict[str, str]:
+    """Which earlier message an edit or a deletion is about; the transcript does not say, what was mirrored does."""
+    shown = [row.body for row in view.outbox if row.kind == "incoming"]
+    return {str(body.get("message_id")): str(body.get("reply_to", "")) for body in shown}
+
+
+def _as_checkpointed(given: TurnInput, checkpoint: Checkpoint | None) -> TurnInput:
+    """The last turn as its checkpoint has it: the very clock, and the very messages that were answered."""
+    if checkpoint is None or checkpoint.turn_id != given["turn_id"] or not checkpoint.answered:
+        return given
+    answered = set(checkpoint.answered)
+    inbound = [message for message in given["inbound"] if message["message_id"] in answered]
+    return TurnInput(**{**given, "now": checkpoint.now, "inbound": inbound})
+
+
+def _starved(proposal: Json) -> bool:
+    decision = proposal["decision"]
+    agents = [decision.get("router") or {}, *decision.get("agents", {}).values()]
+    return any(agent.get("fell_back") == "budget" for agent in agents)
 
 
 def _of_turn(turn: TurnRecord, left: Sequence[TranscriptLine]) -> tuple[list[TranscriptLine], list[TranscriptLine]]:
@@ -153,7 +207,13 @@ def _of_turn(turn: TurnRecord, left: Sequence[TranscriptLine]) -> tuple[list[Tra
     return taken, said
 
 
-def _input(turn: TurnRecord, said: Sequence[TranscriptLine], opened: ConversationState) -> TurnInput:
+def _input(
+    turn: TurnRecord,
+    said: Sequence[TranscriptLine],
+    targets: dict[str, str],
+    opened: ConversationState,
+    notes: list[str],
+) -> TurnInput:
     inbound = [
         InboundMessage(
             message_id=line.message_id,
@@ -161,6 +221,7 @@ def _input(turn: TurnRecord, said: Sequence[TranscriptLine], opened: Conversatio
             kind=Kind(line.kind),
             text=line.text,
             choice_id=line.choice_id,
+            target_id=targets.get(line.message_id, "") if line.kind in {Kind.EDIT, Kind.REVOKE} else "",
         )
         for line in said
         if line.kind not in _SILENT
@@ -171,13 +232,15 @@ def _input(turn: TurnRecord, said: Sequence[TranscriptLine], opened: Conversatio
         now=turn.at.timestamp(),
         conversation=opened,
         inbound=[msgspec.to_builtins(message) for message in inbound],
-        notes=[],
+        notes=notes,
     )
 
 
 async def _think(graph: Graph, context: AgentContext, turn: TurnInput) -> Json:
+    """The proposal, silent where a person led, as the engine makes it."""
     answer = await graph.ainvoke(turn, context=context)
-    return dict(answer["proposal"])
+    proposal = dict(answer["proposal"])
+    return proposal if turn["conversation"]["owner"] == Owner.ASSISTANT else proposal | {"replies": [], "handoff": None}
 
 
 def _compared(
@@ -188,8 +251,9 @@ def _compared(
     stood = [msgspec.to_builtins(fact) for fact in view.facts if fact.message_id in ids]
     recorded = _answer(turn.decision, _replies(view, turn), _values(stood))
     replayed = _replayed(proposal, _values([fact for fact in facts if fact["message_id"] in ids]))
-    names = ("replies", "facts", "intents", "language", "tier", "model")
-    changed = [name for name in names if getattr(recorded, name) != getattr(replayed, name)]
+    changed = [name for name in _COMPARED if getattr(recorded, name) != getattr(replayed, name)]
+    if not recorded.stage and "stage" in changed:
+        changed.remove("stage")
     words = [line.text for line in said]
     return ReplayedTurn(turn_no=turn.turn_no, said=words, recorded=recorded, replayed=replayed, changed=changed)
 
@@ -210,13 +274,15 @@ def _replayed(proposal: Json, facts: dict[str, Any]) -> Answer:
 
 def _answer(decision: Json, replies: list[str], facts: dict[str, Any]) -> Answer:
     router = decision.get("router") or {}
+    heard = decision.get("agents", {}).get("transcription", {}).get("cost_usd") or 0.0
     return Answer(
         replies=replies,
         facts=facts,
+        stage=str(decision.get("stage") or ""),
         intents=list(router.get("intents", [])),
         language=str(router.get("language", "")),
         tier=str(decision.get("tier") or ""),
         model=decision.get("model"),
         prompt_version=decision.get("prompt_version"),
-        cost_usd=float(decision.get("cost_usd") or 0.0),
+        cost_usd=max(0.0, round(float(decision.get("cost_usd") or 0.0) - heard, 9)),
     )

@@ -1,10 +1,10 @@
 """The summary for recruiters: on a handoff and on a confirmed profile, short, plain, and never in danger's way."""
 
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
-from app.agents.state import CrmUpdate
+from app.agents.state import CrmUpdate, TurnInput
 from app.agents.turn_view import intake
 from app.recruiting.intake import Decision, Handoff
 from app.recruiting.profile import Fact
@@ -77,3 +77,11 @@ async def test_when_both_vendors_fail_the_rules_packet_goes_out(llm: Llm) -> Non
     assert crm["note"]
     assert crm["tier"] == "guided"
     assert crm["decision"]["fell_back"] == "server_error"
+
+
+async def test_the_summary_knows_what_a_recruiter_told_the_candidate(llm: Llm) -> None:
+    llm.script.says("crm", {"lines": LINES})
+    led = {**turn(text("what do you pay, let me talk to somebody")), "notes": ["A recruiter said: “Tuesday at nine”"]}
+    await llm.context().crm.report(cast(TurnInput, led), "en", handed())
+    asked = str(llm.twin.asked()[0].body["messages"])
+    assert "Tuesday at nine" in asked.partition("<recruiter>")[2].partition("</recruiter>")[0]

@@ -4,26 +4,31 @@ import asyncio
 import os
 import shutil
 import sys
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import msgspec
 import orjson
 import pytest
+from redis.asyncio import Redis
 
+from app.agents.models.budget import DAY, HOUR
 from app.agents.models.prompts import FOLDER
 from app.local.llm_script import Answer, Asked
 from app.local.postgres import PostgresServer
-from tests.fixtures.models import Llm, Scripted
-from tests.fixtures.stack import Json, Stack, running_stack
-from tests.models.test_turns import reading, worded
+from tests.fixtures.models import CONVERSATION, EXTRACTION, Llm, Scripted
+from tests.fixtures.stack import Json, Stack, running_stack, until_true
+from tests.models.test_turns import HEADS, reading, worded
 from tests.understanding.test_embeddings import agreed
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 async def thinking_desk(
-    llm: Llm, postgres: PostgresServer, tmp_path_factory: pytest.TempPathFactory
+    llm_of_the_session: Llm, postgres: PostgresServer, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[Stack]:
     """A service whose keys lead to the twin."""
+    llm = llm_of_the_session
     keys = {
         "ANTHROPIC_API_KEY": "k-a",
         "ANTHROPIC_BASE_URL": llm.url,
@@ -95,6 +100,70 @@ async def test_replay_shows_what_other_prompts_and_models_change_and_leaves_ever
         assert getattr(after, part) == getattr(before, part), part
     assert [row.id for row in after.outbox] == [row.id for row in before.outbox]
     assert (await phone.screen())["messages"] == screen["messages"]
+
+
+async def state_of(stack: Stack) -> dict[bytes, bytes | None]:
+    """Every key in Redis with its value, without those that the running service moves by itself."""
+    async with Redis.from_url(stack.redis.url) as redis:
+        keys = [key async for key in redis.scan_iter() if key.startswith((b"spend:", b"checkpoint", b"desk:conv"))]
+        return {key: await redis.dump(key) for key in keys}
+
+
+async def test_a_replay_knows_what_was_taken_back_edited_and_said_by_a_recruiter(
+    llm: Llm, thinking_desk: Stack
+) -> None:
+    llm.script.answers |= {"extraction": reading, "conversation": worded}
+    await thinking_desk.whatsapp_http.patch("/_twin/settings", json={"coexistence": True})
+    phone = await agreed(thinking_desk)
+    await phone.exchange("on the passport it says Ola Brandt, but who reads that")
+    await phone.say(type="edit", text="on the passport it says Ola Brandt")
+    await phone.until_said(5)
+    town = await phone.exchange("our boat is moored in Hoorn for good")
+    assert town["text"]
+    await phone.say(type="revoke")
+
+    async def forgotten() -> bool:
+        return all(fact.field != "city" for fact in (await phone.view()).facts)
+
+    await until_true(forgotten, what="the town to be forgotten with its message")
+    view = await phone.view()
+    same = await replayed(thinking_desk, view.address)
+    assert same["differing"] == 0, same
+    assert [turn["replayed"]["stage"] for turn in same["turns"]][-1] == "profile"
+    assert all(turn["recorded"]["stage"] == turn["replayed"]["stage"] for turn in same["turns"])
+
+
+async def test_a_replay_has_a_budget_and_models_of_its_own(llm: Llm, thinking_desk: Stack) -> None:
+    llm.script.answers |= {"extraction": reading, "conversation": worded}
+    phone = await agreed(thinking_desk)
+    await phone.exchange("on the passport it says Ola Brandt, but who reads that")
+    candidate, now = (await phone.view()).candidate_id, int(time.time())
+    async with Redis.from_url(thinking_desk.redis.url) as redis:
+        for day in (0, 1):
+            await redis.set(f"spend:day:{now // DAY + day}:{{{candidate}}}", 10**9)
+        for hour in (0, 1):
+            await redis.set(f"spend:hour:{now // HOUR + hour}", 10**9)
+    before, view = await state_of(thinking_desk), await phone.view()
+
+    own = await replayed(thinking_desk, view.address, "--extraction-model", "claude-sonnet-5-5")
+    assert not own["over_budget"], "what the service has spent does not count here"
+    last = own["turns"][-1]
+    assert last["replayed"]["facts"] == {"name": {"display": "Ola Brandt"}}
+    models = {seen.body["model"] for seen in llm.twin.asked() if HEADS["extraction"] in str(seen.body["system"])}
+    assert models == {EXTRACTION, CONVERSATION}
+
+    short = await replayed(thinking_desk, view.address, "--max-usd", "0.000001")
+    assert short["over_budget"]
+
+    code, _, err = await command(thinking_desk, view.address, "--router-model", "gpt-5.4-mini")
+    assert code == 1
+    assert "no Claude model" in err
+
+    assert await state_of(thinking_desk) == before
+    after = await phone.view()
+    assert msgspec.json.encode([after.outbox, after.turns, after.facts]) == msgspec.json.encode(
+        [view.outbox, view.turns, view.facts]
+    )
 
 
 async def test_replay_says_which_conversation_it_does_not_know(thinking_desk: Stack) -> None:

@@ -150,6 +150,7 @@ class ModelConversation:
             language=allowed.language,
             step=as_data(step),
             facts=as_data(facts),
+            recruiter=as_data(turn["notes"]),
             recent=as_data(last_words(turn, _RECENT_LINES)),
             data=as_data(numbered([heard(message) for message in own_words(turn)], zone)),
             broken=as_data(faults),

@@ -59,6 +59,7 @@ class ModelCrm:
             occasion=as_data(handoff.reason if handoff else "profile confirmed"),
             profile=as_data(profile),
             recent=as_data(last_words(turn, _LINES)),
+            recruiter=as_data(turn["notes"]),
             data=as_data(numbered(said_now(turn), self._zone)),
         )
 
