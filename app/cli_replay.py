@@ -26,6 +26,7 @@ from app.operations.replay import Answer, Checkpoint, Replay, ReplayedTurn
 from app.operations.replay import replay as think_again
 from app.settings import Settings, SettingsError, load_settings
 from app.settings_values import text_of
+from app.telemetry.logs import setup_logging
 from app.wiring_minds import agents_of, embedder_of, plan_of, vendors_of
 
 
@@ -45,6 +46,7 @@ class Wanted:
 
 def replay(conversation: str, wanted: Wanted, *, as_json: bool) -> None:
     """The command's work; `app.cli` declares its arguments."""
+    setup_logging(level="WARNING", stream=sys.stderr.buffer)  # stdout is the answer
     try:
         done = asyncio.run(_replay(load_settings(partial=True), conversation, wanted))
     except (ReplayError, SettingsError, PromptError, RecordError) as error:

@@ -196,7 +196,8 @@ def _human_renderer() -> Processor:
 def setup_logging(*, level: str = "INFO", human: bool | None = None, stream: BinaryIO | None = None) -> None:
     """Route every log line of the process through one renderer. Call once per process, before the first line.
 
-    `human` None means: readable when stdout is a terminal, else JSON. `stream` is for tests.
+    `human` None means: readable when stdout is a terminal, else JSON. `stream` instead of stdout: for tests, and
+    for commands whose stdout is their answer.
     """
     OUTPUT.use(stream)
     if human is None:

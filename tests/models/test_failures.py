@@ -5,6 +5,7 @@ import pytest
 from app.agents.models.breaker import FAILURES, REST_SECONDS
 from app.agents.models.deadlines import Deadlines
 from app.agents.models.mind import NODE_SECONDS, AgentName, patience
+from app.agents.models.providers import Vendors
 from app.agents.models.tier import Clocks
 from app.agents.roles import AgentContext
 from app.local.llm_script import Answer, Quirk
@@ -16,6 +17,7 @@ HEARD = {
     "urgency": None,
 }
 WORDS = "tell me how much do you pay before I say more"
+UNUSABLE = ["refuse", "truncate", "malform", "misfit", "silent", "empty", "cut"]
 
 
 async def routed(context: AgentContext, words: str = WORDS) -> dict:  # type: ignore[type-arg]
@@ -54,7 +56,7 @@ async def test_a_broken_connection_goes_to_gpt(answering: Llm, action: str) -> N
     assert answering.twin.faults.faults[0].used == 1
 
 
-@pytest.mark.parametrize("kind", ["refuse", "truncate", "malform", "misfit", "silent", "empty", "cut"])
+@pytest.mark.parametrize("kind", UNUSABLE)
 async def test_an_unusable_answer_goes_to_gpt(answering: Llm, kind: str) -> None:
     answering.twin.quirks.append(Quirk(kind=kind, vendor="anthropic", times=None))  # type: ignore[arg-type]
     routing = await routed(answering.context())
@@ -62,7 +64,7 @@ async def test_an_unusable_answer_goes_to_gpt(answering: Llm, kind: str) -> None
     assert (answering.calls("anthropic"), answering.calls("openai")) == (1, 1)
 
 
-@pytest.mark.parametrize("kind", ["refuse", "truncate", "malform", "misfit", "silent", "empty", "cut"])
+@pytest.mark.parametrize("kind", UNUSABLE)
 async def test_an_unusable_answer_of_both_leaves_the_guided_one(answering: Llm, kind: str) -> None:
     answering.twin.quirks.append(Quirk(kind=kind, times=None))  # type: ignore[arg-type]
     routing = await routed(answering.context())
@@ -181,6 +183,67 @@ async def test_a_rested_breaker_lets_one_call_try_and_closes_when_it_succeeds(an
     answering.twin.faults.clear()
     assert (await routed(context))["tier"] == "claude"
     assert (await routed(context))["tier"] == "claude"
+
+
+def gpt_alone(llm: Llm) -> Vendors:
+    """GPT as the last in line, with nobody before it who could answer instead."""
+    return Vendors(gpt=llm.vendors.gpt)
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 408, 409, 429, 500, 502, 503, 529])
+async def test_a_status_of_gpt_leaves_the_guided_answer_after_at_most_one_repetition(
+    answering: Llm, status: int
+) -> None:
+    answering.fault("/v1/responses", action="respond", status=status, headers={"retry-after": "0"})
+    routing = await routed(answering.context(vendors=gpt_alone(answering)))
+    assert routing["tier"] == "guided"
+    outcome = routing["decision"]["fell_back"]
+    assert outcome == ("throttled" if status == 429 else "server_error" if status >= 500 else outcome)
+    assert answering.twin.faults.faults[0].used == (2 if status in {408, 409, 429} or status >= 500 else 1)
+
+
+@pytest.mark.parametrize("action", ["drop", "accept_then_drop"])
+async def test_a_broken_connection_to_gpt_leaves_the_guided_answer(answering: Llm, action: str) -> None:
+    answering.fault("/v1/responses", action=action)
+    routing = await routed(answering.context(vendors=gpt_alone(answering)))
+    assert (routing["tier"], routing["decision"]["fell_back"]) == ("guided", "network")
+    assert answering.twin.faults.faults[0].used == 2
+
+
+@pytest.mark.parametrize("kind", UNUSABLE)
+async def test_an_unusable_answer_of_gpt_leaves_the_guided_answer_and_is_paid(answering: Llm, kind: str) -> None:
+    answering.twin.quirks.append(Quirk(kind=kind, vendor="openai", times=None))  # type: ignore[arg-type]
+    routing = await routed(answering.context(vendors=gpt_alone(answering)))
+    assert routing["tier"] == "guided"
+    assert routing["decision"]["calls"][-1].startswith(f"{GPT}:")
+    assert answering.calls("openai") == (2 if kind == "cut" else 1)
+    assert (routing["decision"]["cost_usd"] > 0) is (kind != "cut")
+
+
+@pytest.mark.parametrize("how", ["hang", "trickle"])
+async def test_gpt_that_hangs_or_trickles_is_left_after_its_time(answering: Llm, how: str) -> None:
+    if how == "hang":
+        answering.fault("/v1/responses", action="hang")
+    else:
+        answering.twin.quirks.append(Quirk(kind="trickle", vendor="openai", seconds=20.0, times=None))
+    routing = await routed(answering.context(plan(seconds=0.5), vendors=gpt_alone(answering)))
+    assert (routing["tier"], routing["decision"]["fell_back"]) == ("guided", "timeout")
+    assert routing["decision"]["latency_ms"] < 5000
+
+
+async def test_the_breaker_before_gpt_opens_too(answering: Llm) -> None:
+    context = answering.context(clocks=Clocks(monotonic=HandClock()), vendors=gpt_alone(answering))
+    answering.fault("/v1/responses", action="respond", status=400, headers={})
+    for _ in range(FAILURES):
+        await routed(context)
+    assert (await routed(context))["decision"]["fell_back"] == "rejected", (
+        "a refused request is not the vendor's failure"
+    )
+    answering.twin.faults.clear()
+    answering.fault("/v1/responses", action="respond", status=500, headers={"retry-after": "0"})
+    for _ in range(FAILURES):
+        await routed(context)
+    assert (await routed(context))["decision"]["calls"] == [f"{GPT}:circuit_open"]
 
 
 async def test_refusals_and_misfits_do_not_open_the_breaker(answering: Llm) -> None:

@@ -13,10 +13,13 @@ import orjson
 import pytest
 from redis.asyncio import Redis
 
-from app.agents.models.budget import DAY, HOUR
+from app.agents.models.budget import DAY
 from app.agents.models.prompts import FOLDER
+from app.database.conversations import Owner
 from app.local.llm_script import Answer, Asked
 from app.local.postgres import PostgresServer
+from tests.chatwoot.test_ownership import command, until_owned
+from tests.faults.test_takeover import in_chatwoot
 from tests.fixtures.models import CONVERSATION, EXTRACTION, Llm, Scripted
 from tests.fixtures.stack import Json, Stack, running_stack, until_true
 from tests.models.test_turns import HEADS, reading, worded
@@ -40,7 +43,7 @@ async def thinking_desk(
         yield stack
 
 
-async def command(stack: Stack, *arguments: str) -> tuple[int, str, str]:
+async def run_replay(stack: Stack, *arguments: str) -> tuple[int, str, str]:
     """`python -m app replay …` with the stack's variables."""
     child = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "app", "replay", *arguments,
@@ -51,7 +54,7 @@ async def command(stack: Stack, *arguments: str) -> tuple[int, str, str]:
 
 
 async def replayed(stack: Stack, *arguments: str) -> Json:
-    code, out, err = await command(stack, *arguments, "--json")
+    code, out, err = await run_replay(stack, *arguments, "--json")
     assert code == 0, err
     value: Json = orjson.loads(out)
     return value
@@ -91,7 +94,7 @@ async def test_replay_shows_what_other_prompts_and_models_change_and_leaves_ever
     assert gpt["changed"] == ["tier", "model"]
     assert gpt["replayed"]["model"] == "gpt-5.4-mini"
 
-    code, text, _ = await command(thinking_desk, before.address)
+    code, text, _ = await run_replay(thinking_desk, before.address)
     assert code == 0
     assert "0 of 4 turns differ" in text
 
@@ -126,9 +129,20 @@ async def test_a_replay_knows_what_was_taken_back_edited_and_said_by_a_recruiter
         return all(fact.field != "city" for fact in (await phone.view()).facts)
 
     await until_true(forgotten, what="the town to be forgotten with its message")
+    conversation = (await in_chatwoot(thinking_desk, phone)).chatwoot.conversation_id
+    await thinking_desk.recruiter(conversation, content="We meet on Tuesday at nine")
+    await until_owned(phone, Owner.HUMAN)
+    await command(thinking_desk, conversation, "/bot")
+    await until_owned(phone, Owner.ASSISTANT)
+    answered = len(await phone.replies())
+    await phone.say("our boat is moored in Hoorn for good, as I told that other person")
+    await phone.until_said(answered + 1)
     view = await phone.view()
+    llm.twin.requests.clear()
     same = await replayed(thinking_desk, view.address)
     assert same["differing"] == 0, same
+    told = [str(seen.body["messages"]) for seen in llm.twin.asked(model=CONVERSATION)]
+    assert any("Tuesday at nine" in asked.partition("<recruiter>")[2] for asked in told)
     assert [turn["replayed"]["stage"] for turn in same["turns"]][-1] == "profile"
     assert all(turn["recorded"]["stage"] == turn["replayed"]["stage"] for turn in same["turns"])
 
@@ -141,8 +155,6 @@ async def test_a_replay_has_a_budget_and_models_of_its_own(llm: Llm, thinking_de
     async with Redis.from_url(thinking_desk.redis.url) as redis:
         for day in (0, 1):
             await redis.set(f"spend:day:{now // DAY + day}:{{{candidate}}}", 10**9)
-        for hour in (0, 1):
-            await redis.set(f"spend:hour:{now // HOUR + hour}", 10**9)
     before, view = await state_of(thinking_desk), await phone.view()
 
     own = await replayed(thinking_desk, view.address, "--extraction-model", "claude-sonnet-5-5")
@@ -155,7 +167,7 @@ async def test_a_replay_has_a_budget_and_models_of_its_own(llm: Llm, thinking_de
     short = await replayed(thinking_desk, view.address, "--max-usd", "0.000001")
     assert short["over_budget"]
 
-    code, _, err = await command(thinking_desk, view.address, "--router-model", "gpt-5.4-mini")
+    code, _, err = await run_replay(thinking_desk, view.address, "--router-model", "gpt-5.4-mini")
     assert code == 1
     assert "no Claude model" in err
 
@@ -167,6 +179,6 @@ async def test_a_replay_has_a_budget_and_models_of_its_own(llm: Llm, thinking_de
 
 
 async def test_replay_says_which_conversation_it_does_not_know(thinking_desk: Stack) -> None:
-    code, _, err = await command(thinking_desk, "wa:1:nobody")
+    code, _, err = await run_replay(thinking_desk, "wa:1:nobody")
     assert code == 1
     assert "no such conversation" in err
