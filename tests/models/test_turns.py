@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import signal
 import sys
 import uuid
 from collections import Counter
@@ -163,7 +164,7 @@ async def test_a_killed_turn_goes_on_and_no_finished_agent_is_asked_again(
     llm.fault("/v1/messages", action="hang", match=HEADS[dies_in])
     thread = str(uuid.uuid4())
     config: RunnableConfig = {"configurable": {"thread_id": thread}}
-    process = await start(redis_url, llm.url, thread, words)
+    process = await start(redis_url, llm.url, thread, words, "0")
     async with open_checkpointer(redis_url, None) as saver:
         await saver.asetup()
         await until(lambda: llm.twin.faults.faults[0].used == 1, what=f"the {dies_in} to be asked", seconds=40)
@@ -182,6 +183,35 @@ async def test_a_killed_turn_goes_on_and_no_finished_agent_is_asked_again(
     assert asked[dies_in] == 1
     if dies_in == "crm":
         assert state["proposal"]["handoff"]["reason"] == "human"
+
+
+ASKING_FOR_A_PERSON = "could I sit down with whoever runs your office before all of this"
+
+
+@pytest.mark.parametrize(("step", "between"), [(1, ("policy",)), (4, ())], ids=["before_policy", "after_crm"])
+async def test_a_turn_killed_between_two_nodes_asks_nobody_again_who_had_finished(
+    llm: Llm, redis_url: str, step: int, between: tuple[str, ...]
+) -> None:
+    """Beside those above, which die when the next agent has begun: policy, which asks nobody, and the graph's end."""
+    llm.script.answers |= {"router": router_of(ASKING_FOR_A_PERSON), "conversation": worded}
+    thread = str(uuid.uuid4())
+    config: RunnableConfig = {"configurable": {"thread_id": thread}}
+    process = await start(redis_url, llm.url, thread, ASKING_FOR_A_PERSON, str(step))
+    assert await process.wait() == -signal.SIGKILL
+    before = agents_asked(llm)
+    async with open_checkpointer(redis_url, None) as saver:
+        await saver.asetup()
+        graph = build_graph(saver)
+        state = await graph.aget_state(config)
+        assert state.next == between
+        if between:
+            await graph.ainvoke(None, config, context=llm.context(), durability="sync")
+        proposal = (await graph.aget_state(config)).values["proposal"]
+        await saver.adelete_thread(thread)
+    assert proposal["handoff"]["reason"] == "human"
+    assert max(agents_asked(llm).values()) == 1, "every agent was asked once, before or after"
+    assert {"router", "extraction"} <= set(before)
+    assert set(agents_asked(llm)) == {"router", "extraction", "crm"}  # a handoff is said in fixed words
 
 
 def router_of(words: str) -> Answer:

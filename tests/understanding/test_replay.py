@@ -13,14 +13,17 @@ import orjson
 import pytest
 from redis.asyncio import Redis
 
+from app.agents.graph import build_graph
 from app.agents.models.budget import DAY
 from app.agents.models.prompts import FOLDER
 from app.database.conversations import Owner
 from app.local.llm_script import Answer, Asked
 from app.local.postgres import PostgresServer
+from app.operations.replay import Checkpoint
+from app.operations.replay import replay as think_again
 from tests.chatwoot.test_ownership import command, until_owned
 from tests.faults.test_takeover import in_chatwoot
-from tests.fixtures.models import CONVERSATION, EXTRACTION, Llm, Scripted
+from tests.fixtures.models import CONVERSATION, EXTRACTION, Llm, Scripted, text, turn
 from tests.fixtures.stack import Json, Stack, running_stack, until_true
 from tests.models.test_turns import HEADS, reading, worded
 from tests.understanding.test_embeddings import agreed
@@ -170,6 +173,12 @@ async def test_a_replay_has_a_budget_and_models_of_its_own(llm: Llm, thinking_de
     code, _, err = await run_replay(thinking_desk, view.address, "--router-model", "gpt-5.4-mini")
     assert code == 1
     assert "no Claude model" in err
+
+    begun = turn(text("our boat is moored in Hoorn for good"))
+    checkpoint = Checkpoint(turn_id=begun["turn_id"], now=begun["now"], unfinished=begun)
+    done = await think_again(view, build_graph(), llm.context(), checkpoint=checkpoint)
+    assert done.turns[-1].recorded is None
+    assert done.turns[-1].replayed.facts == {"city": {"city": "Hoorn"}}
 
     assert await state_of(thinking_desk) == before
     after = await phone.view()
