@@ -18,7 +18,6 @@ from app.recruiting.languages import Detector
 from app.recruiting.messages import Reply
 from app.recruiting.phrases import Phrasebook, phrases, version
 from app.recruiting.profile import assemble
-from app.recruiting.readback import items
 from app.telemetry.logs import get_logger
 from app.telemetry.metrics import GUARD_BLOCKS
 
@@ -81,14 +80,11 @@ class Outbound:
 
     def _verbatim(self, language: str, decision: Decision) -> Iterator[str]:
         """Our lines that hold the candidate's own words: what they called themselves is not ours to judge."""
-        words = phrases(language)
         for line in (*decision.lines, *([decision.question.line] if decision.question else ())):
             if not line.fields:
                 continue
-            yield from (
-                f"{label}: {value}" for label, value in items(decision.profile, line.fields, language, words.labels)
-            )
-            if "{name}" in words.texts[line.key]:
+            yield from self._phrasebook.read_back(language, line, decision.profile)
+            if "{name}" in phrases(language).texts[line.key]:
                 yield self._phrasebook.line(language, line, decision.profile)
 
     def settle(self, turn: TurnInput, language: str, decision: Decision, phrased: Phrased) -> tuple[Phrased, Decision]:
@@ -117,7 +113,7 @@ class Outbound:
 
 def _own_contacts(turn: TurnInput, regions: Sequence[str]) -> Iterator[str]:
     """The number the candidate writes from, and what they themselves wrote in this conversation."""
-    if phone := turn["conversation"].get("phone", ""):
+    if phone := turn["conversation"].get("wa_id", ""):
         yield phone
     for said in (*turn_view.said_before(turn), *turn_view.said_now(turn)):
         yield from (one.value for one in contacts(said.text, regions) if one.kind != "link")

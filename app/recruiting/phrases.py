@@ -122,12 +122,17 @@ class Phrasebook:
             params["expected"] = self._expected(language, float(asked_at))
         if line.fields:
             facts, labels = list(profile), phrases(language).labels
-            room = ALONE if line.key in _WHOLE else ABOVE_BUTTONS
-            lines = items(facts, line.fields, language, labels, room=room, marked=line.key in _CHECKED)
             params["labels"] = ", ".join(labels[field] for field in line.fields)
-            params["items"] = "\n".join(f"{label}: {value}" for label, value in lines)
+            params["items"] = "\n".join(self.read_back(language, line, facts))
             params["name"] = next((value for _, value in items(facts, line.fields[:1], language, labels)), "")
         return self.text(language, line.key, **params)
+
+    def read_back(self, language: str, line: Line, profile: Iterable[Fact]) -> list[str]:
+        """The lines that hold the candidate's own words, as the sentence reads them back."""
+        room = ALONE if line.key in _WHOLE else ABOVE_BUTTONS
+        labels = phrases(language).labels
+        shown = items(profile, line.fields, language, labels, room=room, marked=line.key in _CHECKED)
+        return [f"{label}: {value}" for label, value in shown]
 
     def _expected(self, language: str, now: float) -> str:
         """By when a person answers, in brackets; nothing where the desk does not open for weeks."""
