@@ -143,7 +143,7 @@ async def _phrase(state: GraphState, runtime: Runtime[AgentContext]) -> dict[str
     turn, context = _turn(state), runtime.context
     phrased = await context.conversation.phrase(turn, language, decision)
     settled, decision = context.outbound.settle(turn, language, decision, phrased)
-    return {"phrased": settled, "decided": {"decision": msgspec.to_builtins(decision), "rejected": rejected}}
+    return {"phrased": settled, "decided": {"decision": msgspec.to_builtins(decision), "rejections": rejected}}
 
 
 async def _report(state: GraphState, runtime: Runtime[AgentContext]) -> dict[str, Any]:
