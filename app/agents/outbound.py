@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 
 import msgspec
 
-from app.agents import turn_view
+from app.agents import matching, turn_view
 from app.agents.state import Json, Phrased, TurnInput
 from app.recruiting.guard import GuardContext, Rule, Violation, check
 from app.recruiting.guard_contacts import contacts
@@ -18,6 +18,7 @@ from app.recruiting.languages import Detector
 from app.recruiting.messages import Reply
 from app.recruiting.phrases import Phrasebook, phrases, version
 from app.recruiting.profile import assemble
+from app.recruiting.vacancy import title_of
 from app.telemetry.logs import get_logger
 from app.telemetry.metrics import GUARD_BLOCKS
 
@@ -44,7 +45,7 @@ class Outbound:
 
     def approved(self, turn: TurnInput, language: str) -> list[str]:
         """Statements that may be made: about the desk, and what the employer approved about the vacancy."""
-        return [*(self._phrasebook.text(language, key) for key in APPROVED), *turn_view.offer(turn).facts]
+        return [*(self._phrasebook.text(language, key) for key in APPROVED), *matching.approved_of(turn, language)]
 
     def faults(
         self, reply: Reply, turn: TurnInput, language: str, decision: Decision, *, limit: int = 0
@@ -61,15 +62,18 @@ class Outbound:
     def _context(self, turn: TurnInput, language: str, decision: Decision, limit: int) -> GuardContext:
         company = self._phrasebook.company.name
         profile = assemble(decision.profile)
-        known = (company, profile.name, profile.city)
+        vacancy = matching.vacancy_of(turn)
+        known = [company, profile.name, profile.city]
+        if vacancy is not None:
+            known += [vacancy.company, vacancy.city, title_of(vacancy, language)]
         country = turn["conversation"].get("country", "")
         return GuardContext(
             language=language,
             detect=self._detect,
-            links=self._links,
+            links=[*self._links, *(vacancy.links if vacancy is not None and vacancy.is_open else ())],
             contacts=self._contacts,
             regions=[country] if country else [],
-            pay=turn_view.offer(turn).pay,
+            pay=matching.pay_of(turn),
             approved=self.approved(turn, language),
             # The company chose its name, and stands in most sentences.
             verbatim=[company, *self._verbatim(language, decision)],
@@ -79,8 +83,10 @@ class Outbound:
         )
 
     def _verbatim(self, language: str, decision: Decision) -> Iterator[str]:
-        """Our lines that hold the candidate's own words: what they called themselves is not ours to judge."""
+        """Our lines that hold the words of others: a candidate's own, an employer's about a vacancy."""
         for line in (*decision.lines, *([decision.question.line] if decision.question else ())):
+            if line.key in {matching.OPEN_PITCH, matching.CLOSED_PITCH}:
+                yield from line.params.values()
             if not line.fields:
                 continue
             yield from self._phrasebook.read_back(language, line, decision.profile)

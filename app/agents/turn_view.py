@@ -7,7 +7,6 @@ import msgspec
 
 from app.agents.state import TranscriptLine, TurnInput
 from app.recruiting.consent import Purpose, Standing, granted
-from app.recruiting.guard import Offer
 from app.recruiting.intake import Intake
 from app.recruiting.messages import InboundMessage, Kind
 from app.recruiting.profile import Fact
@@ -153,11 +152,6 @@ def consented(turn: TurnInput) -> bool:
 def language(turn: TurnInput) -> str:
     """Language of the conversation so far; empty at first contact."""
     return turn["conversation"]["language"] or ""
-
-
-def offer(turn: TurnInput) -> Offer:
-    """What may be told of the vacancy that the conversation is about; nothing while there is none."""
-    return msgspec.convert(turn["conversation"].get("offer", {}), Offer)
 
 
 def evidence_texts(turn: TurnInput) -> dict[str, str]:

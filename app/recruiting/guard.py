@@ -86,13 +86,6 @@ class PayRange(msgspec.Struct, frozen=True):
     period: str
 
 
-class Offer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What the employer approved to be told of one vacancy. `pay` None: no figure of pay may be named."""
-
-    facts: list[str] = []
-    pay: PayRange | None = None
-
-
 class GuardContext(msgspec.Struct, frozen=True, kw_only=True):
     """What a text may say. `detect` is the language detector (`app.recruiting.languages.Detector.guess`).
 

@@ -2,7 +2,7 @@
 
 import re
 from dataclasses import replace
-from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -10,21 +10,25 @@ import pytest
 
 from app.agents.graph import build_graph
 from app.agents.guided.conversation import GuidedConversation
+from app.agents.matching import pitch_of
 from app.agents.models.prompts import load_prompt
 from app.agents.outbound import Outbound
 from app.agents.roles import AgentContext
 from app.agents.state import Json, Proposal
 from app.local.llm_script import Answer
-from app.recruiting.guard import Offer, PayRange, Rule
-from app.recruiting.intake import Decision, Intake, Line
+from app.recruiting.guard import Rule
+from app.recruiting.intake import Decision, Intake, Line, Question
 from app.recruiting.languages import build_detector
 from app.recruiting.lexicon import LANGUAGES
 from app.recruiting.messages import Reply
 from app.recruiting.phrases import Phrasebook
 from app.recruiting.profile import Fact
+from app.recruiting.vacancy import Vacancy
+from app.recruiting.vacancy_file import check_file
 from app.telemetry.metrics import GUARD_BLOCKS
 from tests.fixtures.models import COMPANY, NOW, Llm, text, turn
 
+VACANCIES = check_file(Path(__file__).parents[2] / "examples" / "vacancies.toml").vacancies
 HEARD = "I really do not know yet, could be many things I guess"
 NEIGHBOUR = "Piotr Nowak, +48 512 345 678, piotr.nowak@example.com"
 ASKED = "Which work are you looking for?"
@@ -130,14 +134,28 @@ async def test_numbers_that_the_candidate_wrote_may_be_repeated_and_nobody_elses
 
 
 async def test_pay_and_facts_of_the_vacancy_may_be_said_as_approved(llm: Llm) -> None:
-    pay = PayRange(minimum=Decimal(15), maximum=Decimal("17.50"), currency="EUR", period="hour")
-    offer = msgspec.to_builtins(Offer(facts=["The pay is 15 to 17.50 euros per hour."], pay=pay))
-    known = {"offer": offer, "transcript": []}
-    said = f"The pay is 15 to 17.50 euros per hour. {ASKED}"
-    llm.script.answers["conversation"] = wording(said)
-    assert (await proposed(llm.context(), **known))["replies"][0]["text"] == said
-    llm.script.answers["conversation"] = wording(said.replace("17.50", "19"))
-    assert "pay" in (await proposed(llm.context(), **known))["decision"]["agents"]["conversation"]["broken"]
+    [vacancy] = [each for each in VACANCIES if each.code == "WH-102"]
+    known = {"vacancy": msgspec.to_builtins(vacancy)}
+    said = f"The pay is €14.50 to €16.20 per hour. {ASKED}"
+    for_work = Decision(question=Question(line=Line(key="again_role")), intake=Intake(stage="profile"))
+    context, about_it = llm.context(), turn(text(HEARD), **again(**known))
+    assert context.outbound.faults(Reply(text=said), about_it, "en", for_work) == []
+    for other in (said.replace("16.20", "19"), "See https://jobs.example.com/other about it."):
+        assert context.outbound.faults(Reply(text=other), about_it, "en", for_work) != []
+    closed = turn(text(HEARD), **again(vacancy={**known["vacancy"], "status": "closed"}))
+    assert {one.rule for one in context.outbound.faults(Reply(text=said), closed, "en", for_work)} == {Rule.PAY}
+
+
+@pytest.mark.parametrize("code", LANGUAGES)
+@pytest.mark.parametrize("vacancy", VACANCIES, ids=lambda each: each.code)
+def test_every_pitch_of_the_example_vacancies_passes(llm: Llm, code: str, vacancy: Vacancy) -> None:
+    """Also where the employer gave no text in the candidate's language."""
+    context, about_it = llm.context(), turn(text(HEARD), **again(vacancy=msgspec.to_builtins(vacancy)))
+    line = pitch_of(about_it, code)
+    assert line is not None
+    decision = Decision(lines=[line], question=Question(line=Line(key="ask_city")), intake=Intake(stage="profile"))
+    for reply in context.phrasebook.replies(code, decision):
+        assert context.outbound.faults(reply, about_it, code, decision) == []
 
 
 class Careless(Phrasebook):
