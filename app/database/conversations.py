@@ -189,6 +189,15 @@ class CommitResult(msgspec.Struct, kw_only=True):
     claimed: list[ClaimedRow]
 
 
+class Shown(msgspec.Struct, kw_only=True):
+    """Messages are stored ahead of their turn; `claimed` are Chatwoot's rows leased to the worker, in this order."""
+
+    conversation_id: str
+    address: str
+    owner: Owner
+    claimed: list[ClaimedRow]
+
+
 class TurnRecord(msgspec.Struct, kw_only=True):
     """One entry of the decision log."""
 
@@ -235,6 +244,36 @@ class Conversations:
         if previous is not None:
             p["previous"] = msgspec.to_builtins(previous)
         return await self._pool.call("open_turn", p, OpenTurn)
+
+    async def show_arrivals(
+        self,
+        *,
+        address: str,
+        number_id: str,
+        sender: Sender,
+        previous: Sender | None,
+        messages: list[NewMessage],
+        outbox: list[NewOutboxRow],
+        worker: str,
+        lease_seconds: float,
+    ) -> Shown | None:
+        """Store a candidate's messages before their turn, with the rows that show them. Known ones are ignored.
+
+        Creates who is unknown, as `open_turn` does. None: nothing was done, the turn will do it.
+        """
+        p: dict[str, Any] = {
+            "address": address,
+            "number_id": number_id,
+            **msgspec.to_builtins(sender),
+            "messages": messages,
+            "outbox": outbox,
+            "window_at": max(message.sent_at for message in messages),
+            "worker": worker,
+            "lease_seconds": lease_seconds,
+        }
+        if previous is not None:
+            p["previous"] = msgspec.to_builtins(previous)
+        return await self._pool.call("show_arrivals", p, Shown | None)
 
     async def find(self, address: str, message_ids: list[str] | None = None) -> OpenTurn | None:
         """Load the conversation at a known address; None if there is none."""

@@ -22,9 +22,9 @@ from app.database.outbox import Channel, NewOutboxRow
 from app.engine.desk_acts import NO_ACTS, Acts
 from app.engine.folding import Fold, recruiter_id
 from app.engine.ownership import Ownership
-from app.engine.rendering import inbound_text, reply_text
+from app.engine.rendering import inbound_text, reply_text, understood_text
 from app.recruiting.events import RecruiterSaid
-from app.recruiting.messages import Kind, Reply
+from app.recruiting.messages import InboundMessage, Kind, Reply
 from app.recruiting.said import heard
 from app.recruiting.window import expires_at
 
@@ -57,6 +57,28 @@ class Worker:
     lease_seconds: float
 
 
+def arrival(message: InboundMessage) -> tuple[NewMessage, NewOutboxRow]:
+    """A candidate's message for the transcript, and the row that shows it in Chatwoot. Both are the same whether they
+    are stored when it arrives or by its turn."""
+    body: dict[str, Any] = {"text": inbound_text(message), "message_id": message.message_id}
+    if message.media is not None:
+        body["media"] = {**msgspec.to_builtins(message.media), "voice": message.kind is Kind.VOICE}
+    if quoted := message.reply_to or message.target_id:
+        body["reply_to"] = quoted
+    stored = NewMessage(
+        message_id=message.message_id,
+        author="candidate",
+        kind=message.kind,
+        text=heard(message).text,
+        choice_id=message.choice_id,
+        payload=msgspec.to_builtins(message),
+        sent_at=message.sent_at,
+    )
+    row_id = str(uuid5(NAMESPACE_OID, f"incoming:{message.message_id}"))
+    row = NewOutboxRow(id=row_id, channel=Channel.CHATWOOT, kind="incoming", author="system", body=body)
+    return stored, row
+
+
 class Composer:
     """Builds one TurnCommit; ids of rows derive from the turn's, so that a repeated turn writes the same rows."""
 
@@ -80,37 +102,30 @@ class Composer:
         key: str = "",
     ) -> str:
         """`key`: the row belongs to this act, whichever turn writes it; else to its place in this turn."""
-        if channel is Channel.CHATWOOT and self._desk is not None:
-            body = {**body, "desk": self._desk}
         row_id = str(uuid5(NAMESPACE_OID, key or f"{self._turn_id}:{len(self.outbox)}"))
-        self.outbox.append(
-            NewOutboxRow(id=row_id, channel=channel, kind=kind, author=author, body=body, mirrors=mirrors)
-        )
+        self._add(NewOutboxRow(id=row_id, channel=channel, kind=kind, author=author, body=body, mirrors=mirrors))
         return row_id
 
+    def _add(self, row: NewOutboxRow) -> None:
+        if row.channel is Channel.CHATWOOT and self._desk is not None:
+            row.body = {**row.body, "desk": self._desk}
+        self.outbox.append(row)
+
     def candidate(self, fold: Fold) -> None:
-        """The candidate's messages, shown to the recruiter as they are."""
+        """The candidate's messages, shown to the recruiter as they came; what was heard or read in them in a note."""
         wa_id, beside = self._opened.recipient.wa_id, [event.message for event in fold.said]
+        as_it_came = {event.message.message_id: event.message for event in fold.plain}
         for event in fold.said:
             message = event.message
-            self.messages.append(
-                NewMessage(
-                    message_id=message.message_id,
-                    author="candidate",
-                    kind=message.kind,
-                    # Of a pin its place, of the own card its lines: so that quotes are found in the transcript.
-                    text=heard(message, wa_id=wa_id, beside=beside).text,
-                    choice_id=message.choice_id,
-                    payload=msgspec.to_builtins(message),
-                    sent_at=message.sent_at,
-                )
-            )
-            body: dict[str, Any] = {"text": inbound_text(message), "message_id": message.message_id}
-            if message.media is not None:
-                body["media"] = {**msgspec.to_builtins(message.media), "voice": message.kind is Kind.VOICE}
-            if quoted := message.reply_to or message.target_id:
-                body["reply_to"] = quoted
-            self._row(Channel.CHATWOOT, "incoming", "system", body)
+            plain = as_it_came.get(message.message_id, message)
+            stored, shown = arrival(plain)
+            # Of a pin its place, of the own card its lines: so that quotes are found in the transcript.
+            text = heard(message, wa_id=wa_id, beside=beside).text
+            self.messages.append(msgspec.structs.replace(stored, text=text))
+            self._add(shown)
+            if words := message.text.removeprefix(plain.text).strip():
+                body = {"text": understood_text(message, words), "reply_to": message.message_id}
+                self._row(Channel.CHATWOOT, "note", "system", body, key=f"understood:{message.message_id}")
 
     def recruiter(self, event: RecruiterSaid) -> None:
         """A recruiter's words go to the candidate; Chatwoot has them already."""

@@ -134,13 +134,15 @@ class ChatwootLane:
             quoted = await self._record.message_of(conversation_id, wamid)
         if quoted:
             message["content_attributes"] = {"in_reply_to": quoted}
-        if media := row.body.get("media"):
-            file = await self._fetched(media)
-            if file is not None:
-                voice = bool(media.get("voice"))
-                return await self._uploads.say(desk.conversation_id, message, row.id, [file], voice=voice)
+        media = row.body.get("media")
+        file = await self._fetched(media) if media else None
+        if media and file is None:
             message["content"] = f"{message['content']} {MISSING_FILE}"
-        said = await self._chatwoot.say(desk.conversation_id, message, row.id)
+        if media and file is not None:
+            voice = bool(media.get("voice"))
+            said = await self._uploads.say(desk.conversation_id, message, row.id, [file], voice=voice)
+        else:
+            said = await self._chatwoot.say(desk.conversation_id, message, row.id)
         if row.kind == "incoming":
             await self._window(row, desk, address)
         return said

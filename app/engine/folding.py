@@ -24,10 +24,11 @@ SILENT = frozenset({Kind.REACTION, Kind.REVOKE})
 class Fold:
     """Events of one turn in arrival order, recruiters' words in the order in which they were written.
 
-    `sender` joins all ids that the candidate's messages showed.
+    `sender` joins all ids that the candidate's messages showed. `plain`: `said` as it came, once files were read.
     """
 
     said: list[CandidateSaid] = field(default_factory=list)
+    plain: list[CandidateSaid] = field(default_factory=list)
     recruiter: list[RecruiterSaid] = field(default_factory=list)
     notes: list[RecruiterNoted] = field(default_factory=list)
     desk: list[DeskChanged] = field(default_factory=list)

@@ -12,6 +12,7 @@ from app.channels.errors import SendError
 from app.channels.whatsapp import WhatsApp
 from app.database.outbox import Channel, Outbox
 from app.engine.apology import Apologies
+from app.engine.arrivals import Arrivals
 from app.engine.delivery import Delivery
 from app.engine.desk_outcomes import DeskOutcomes
 from app.engine.outages import is_outage
@@ -45,6 +46,7 @@ class Engine:
         self,
         mailbox: Mailbox,
         turns: Turns,
+        arrivals: Arrivals,
         reports: Reports,
         apologies: Apologies,
         delivery: Delivery,
@@ -58,6 +60,7 @@ class Engine:
     ) -> None:
         self._mailbox = mailbox
         self._turns = turns
+        self._arrivals = arrivals
         self._reports = reports
         self._apologies = apologies
         self._delivery = delivery
@@ -75,6 +78,10 @@ class Engine:
         async def wake(address: str, epoch: int, step: int) -> None:
             async with asyncio.timeout(TASK_SECONDS):
                 await self.wake(address, epoch, step)
+
+        async def show(address: str) -> None:
+            async with asyncio.timeout(TASK_SECONDS):
+                await self.show(address)
 
         async def deliver(conversation_id: str, address: str, channel: str) -> None:
             async with asyncio.timeout(TASK_SECONDS):
@@ -98,7 +105,7 @@ class Engine:
         async def hand_back(address: str, reason: str, until: float) -> None:  # noqa: ARG001 the task's record says why
             await self._reconciliation.pause_over(address, until)
 
-        for task in (wake, deliver, sweep, show_outcomes, reconcile_desk, hand_back):
+        for task in (wake, show, deliver, sweep, show_outcomes, reconcile_desk, hand_back):
             docket.register(task)
 
     async def wake(self, address: str, epoch: int, step: int) -> None:
@@ -115,6 +122,11 @@ class Engine:
                     await self._show_typing(address, clock)
                 return
             await self._handle(address, epoch)
+
+    async def show(self, address: str) -> None:
+        """Show recruiters what has arrived; what fails here is shown by the turn."""
+        with log_context(conversation=address), self._survived("arrivals"):
+            await self._arrivals.show(address)
 
     async def _show_typing(self, address: str, clock: Clock) -> None:
         if not isinstance(clock.newest, CandidateSaid) or await self._mailbox.is_held(address):

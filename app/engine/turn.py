@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 from app.database.conversations import CommitResult, CommitStatus, Conversations, OpenTurn, Owner, TurnCommit
 from app.database.errors import RecordUnavailable
+from app.database.outbox import Channel
 from app.engine.composing import Worker, compose
 from app.engine.counting import count_committed
 from app.engine.delivery import Delivery
@@ -119,7 +120,7 @@ class Turns:
             if acts.erase:
                 return await self._erase(lease, opened)
             understood = await self._understanding.read(events.said, opened.language, known)
-            events = replace(events, said=understood.said, remarks=understood.remarks)
+            events = replace(events, said=understood.said, plain=events.said, remarks=understood.remarks)
             with log_context(turn=f"{opened.conversation_id}:{opened.turn_no + 1}"):
                 commit = await self._prepare(lease, opened, events, restarts, acts)
             newer = await self._mailbox.newer(lease)
@@ -154,11 +155,15 @@ class Turns:
         return fresh or opened
 
     async def _erase(self, lease: Lease, opened: OpenTurn) -> Turned:
+        addresses = {lease.address, opened.address}
+        for address in addresses:
+            await self._mailbox.begin_erasing(address)
         await self._desk.erase(opened)
         epoch = await self._mailbox.trim(lease, held=False)
-        if not epoch:  # else somebody has just written, and begins anew
-            for address in {lease.address, opened.address}:
+        for address in addresses:
+            if not epoch:  # else somebody has just written, and begins anew
                 await self._mailbox.erase(address)
+            await self._mailbox.end_erasing(address)
         return Turned("erased", epoch)
 
     async def _prepare(self, lease: Lease, opened: OpenTurn, events: Fold, restarts: int, acts: Acts) -> TurnCommit:
@@ -195,7 +200,7 @@ class Turns:
 
     async def _finish(self, lease: Lease, opened: OpenTurn, events: Fold, result: CommitResult, *, tier: str) -> Turned:
         if result.claimed:
-            await self._delivery.send_claimed(opened.conversation_id, opened.address, result.claimed)
+            await self._delivery.send(opened.conversation_id, opened.address, Channel.WHATSAPP, result.claimed)
             if events.said:
                 REPLY_SECONDS.observe(max(0.0, time.time() - events.said[-1].message.sent_at))
         await self._delivery.mirror_soon(opened.conversation_id, opened.address, result.turn_no)

@@ -27,6 +27,7 @@ SEEN_SECONDS = 8 * 86400
 IDLE_SECONDS = 30 * 86400
 DEAD_SECONDS = 30 * 86400
 SENDING_SECONDS = 86400
+ERASING_SECONDS = 300
 MOST_EVENTS = 200  # of one take: a longer queue is handled in several turns
 
 _event = msgspec.json.Decoder(Event)
@@ -134,6 +135,23 @@ class Mailbox:
             count=count,
             newest=event,
         )
+
+    async def waiting(self, address: str) -> list[Event]:
+        """Events that no turn has finished with, without a lease; empty while the mailbox is being erased."""
+        queue, erasing = keys(address, "q", "erasing")
+        pipe = self._redis.pipeline(transaction=False)
+        pipe.exists(erasing)
+        pipe.lrange(queue, 0, MOST_EVENTS - 1)
+        hidden, raw = await pipe.execute()
+        return [] if hidden else [_event.decode(item) for item in raw]
+
+    async def begin_erasing(self, address: str) -> None:
+        """What lies here is shown to nobody any more; `end_erasing` ends that, as do some minutes."""
+        await self._redis.set(keys(address, "erasing")[0], "1", ex=ERASING_SECONDS)
+
+    async def end_erasing(self, address: str) -> None:
+        """The person is forgotten; whoever writes now is a new one."""
+        await self._redis.delete(keys(address, "erasing")[0])
 
     async def take(self, address: str) -> Taken:
         """Lease the mailbox and read its events, oldest first. Events that failed too often are parked."""

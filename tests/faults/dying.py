@@ -21,6 +21,7 @@ from app.mailbox.mailbox import Mailbox
 
 METHODS: dict[str, tuple[type, str]] = {
     "taken": (Mailbox, "take"),
+    "shown": (Conversations, "show_arrivals"),
     "opened": (Conversations, "open_turn"),
     "thought": (GraphThinker, "propose"),  # every node's checkpoint is written, nothing is committed
     "committed": (Conversations, "commit_turn"),
