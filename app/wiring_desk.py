@@ -1,5 +1,6 @@
 """Builds the recruiters' side: both lanes, what is shown of outcomes, commands, reconciliation."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import httpx
@@ -7,6 +8,7 @@ from redis.asyncio import Redis
 
 from app.channels.chatwoot import Chatwoot
 from app.channels.chatwoot_files import ChatwootFiles, ChatwootUploads
+from app.channels.chatwoot_inbound import Reading
 from app.channels.media import WhatsAppMedia
 from app.channels.whatsapp import WhatsApp
 from app.database.outbox import Channel
@@ -56,6 +58,7 @@ def desk_of(
     intake: Intake,
     wakeups: Wakeups,
     thinker: GraphThinker,
+    reading: Callable[[], Reading],
 ) -> DeskParts:
     """One set per process."""
     account = settings.chatwoot_account_id or 0
@@ -90,6 +93,6 @@ def desk_of(
             mailbox,
             intake,
             silence_seconds=settings.human_silence_hours * 3600,
-            bots_speak=settings.chatwoot_bot_messages == "send",
+            reading=reading,
         ),
     )

@@ -4,12 +4,14 @@ What it finds goes into the same mailboxes under the same ids, so that it may ru
 """
 
 import time
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
 
 from app.channels import chatwoot_inbound
 from app.channels.chatwoot import Chatwoot, NotFound
+from app.channels.chatwoot_inbound import Reading
 from app.channels.errors import SendError
 from app.database.conversations import Owner
 from app.database.desk import Cursor, DeskRecord
@@ -42,14 +44,14 @@ class Reconciliation:
         intake: Intake,
         *,
         silence_seconds: float = 0.0,
-        bots_speak: bool = False,
+        reading: Callable[[], Reading] = Reading,
     ) -> None:
         self._chatwoot = chatwoot
         self._record = record
         self._mailbox = mailbox
         self._intake = intake
         self._silence = silence_seconds
-        self._bots_speak = bots_speak
+        self._reading = reading
         self._gaps = 0  # of the pass under way; docket runs one at a time
 
     async def run(self) -> int:
@@ -117,7 +119,7 @@ class Reconciliation:
             (address, key, _encoder.encode(event).decode(), chatwoot_inbound.takes_over(event))
             for message in messages
             for address, key, event in chatwoot_inbound.of_api(
-                message | {"conversation_id": cursor.display_id}, cursor.address, bots_speak=self._bots_speak
+                message | {"conversation_id": cursor.display_id}, cursor.address, self._reading()
             )
         ]
         if items:

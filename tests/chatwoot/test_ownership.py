@@ -24,6 +24,10 @@ async def act(desk: Stack, conversation: int, **fields: object) -> None:
     assert answer.is_success, answer.text
 
 
+async def command_as(desk: Stack, conversation: int, text: str, author: int) -> None:
+    await desk.recruiter(conversation, content=text, private=True, author=author)
+
+
 async def command(desk: Stack, conversation: int, text: str) -> None:
     await desk.recruiter(conversation, content=text, private=True)
 
@@ -47,6 +51,18 @@ async def test_the_status_decides(desk: Stack, status: str, owner: Owner) -> Non
     await until_owned(phone, owner)
     await act(desk, conversation, status="pending")
     await until_owned(phone, Owner.ASSISTANT)
+
+
+async def test_what_is_written_in_our_own_users_name_without_our_marker_is_no_recruiters_word(desk: Stack) -> None:
+    phone, conversation = await met(desk)
+    await desk.recruiter(conversation, content="typed by the service user", author=1)
+    await command_as(desk, conversation, "/pause", author=1)
+    await phone.exchange("I can drive a truck")
+    assert not [each for each in await phone.replies() if "service user" in each["text"]]
+    assert (await phone.view()).owner is Owner.ASSISTANT
+    # The same by a person takes the conversation.
+    await desk.recruiter(conversation, content="typed by a person", author=2)
+    await until_owned(phone, Owner.HUMAN)
 
 
 async def test_our_own_writes_and_noise_cost_no_turns(desk: Stack) -> None:
