@@ -157,7 +157,11 @@ class Desk:
 
     def reading(self) -> Reading:
         """How to take what Chatwoot tells, with what is known of ourselves by now."""
-        return Reading(bots_speak=self.settings.chatwoot_bot_messages == "send", service_user_id=self.service_user.id)
+        return Reading(
+            bots_speak=self.settings.chatwoot_bot_messages == "send",
+            service_user_id=self.service_user.id,
+            return_label=self.settings.chatwoot_return_label,
+        )
 
     @property
     def record(self) -> Record:

@@ -86,10 +86,12 @@ def desk_of(
             erase_thinking=thinker.erase,
             returned=lambda language: phrasebook.text(language, "returned"),
             team_id=settings.chatwoot_team_id or 0,
+            return_label=settings.chatwoot_return_label,
         ),
         reconciliation=Reconciliation(
             chatwoot,
             record.desk,
+            record.outbox,
             mailbox,
             intake,
             silence_seconds=settings.human_silence_hours * 3600,

@@ -136,6 +136,13 @@ class Chatwoot:
         with contextlib.suppress(NotFound):
             await self._call("DELETE", f"/contacts/{contact_id}")
 
+    async def answers(self) -> bool:
+        """Whether it is there and takes our token."""
+        try:
+            return (await self._http.get("/api/v1/profile")).is_success
+        except httpx.HTTPError:
+            return False
+
     async def labels(self, conversation_id: int) -> list[str]:
         """Labels of a conversation."""
         return [

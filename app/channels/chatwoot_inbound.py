@@ -19,7 +19,7 @@ from app.recruiting.events import (
 # In `content_attributes` of everything we write: proof of an echo, even when the webhook overtakes our own answer.
 MARKER = "recruitment_desk"
 # Changes of a conversation that concern who may speak; the rest (waiting_since above all) moves with every message.
-OWNING = ("status", "assignee_id", "assignee_agent_bot_id")
+OWNING = ("status", "assignee_id", "assignee_agent_bot_id", "label_list")
 # How long a recruiter's typing holds the assistant back; Chatwoot repeats the event while they go on.
 TYPING_SECONDS = 6
 
@@ -78,6 +78,7 @@ class Webhook(msgspec.Struct):
     status: str = ""
     contact_inbox: ContactInbox = msgspec.field(default_factory=ContactInbox)
     meta: Meta | None = None
+    labels: list[str] | None = None
     changed_attributes: list[dict[str, Any]] | None = None
     is_private: bool | None = None
     user: Person | None = None
@@ -85,10 +86,16 @@ class Webhook(msgspec.Struct):
 
 class Reading(msgspec.Struct, frozen=True, kw_only=True):
     """How to take what Chatwoot tells. `bots_speak`: what bots, rules, surveys and our own user write by hand goes to
-    the candidate, too; it never takes a conversation over. `service_user_id` 0 = not known yet."""
+    the candidate, too; it never takes a conversation over. `service_user_id` 0 = not known yet. `return_label` gives a
+    conversation back to the assistant."""
 
     bots_speak: bool = False
     service_user_id: int = 0
+    return_label: str = ""
+
+    def returns(self, labels: list[str]) -> bool:
+        """Chatwoot keeps labels in lower case."""
+        return bool(self.return_label) and self.return_label.lower() in labels
 
     def is_person(self, who: Person | None) -> bool:
         """A user of Chatwoot who is not ourselves."""
@@ -120,7 +127,7 @@ def desk_note(event: DeskEvent) -> str:
     match event:
         case DeskChanged():
             assignee = f"{event.assignee_type}:{event.assignee_id}" if event.assignee_id else ""
-            return f"state|{event.at:.6f}|{event.status}|{assignee}"
+            return f"state|{event.at:.6f}|{event.status}|{assignee}|{'1' if event.labelled else ''}"
         case RecruiterTyping():
             return f"typing|{TYPING_SECONDS}"
     return ""
@@ -143,7 +150,7 @@ def parse(body: bytes, account_id: int, reading: Reading = PLAIN) -> list[tuple[
         case "message_updated" if hook.conversation is not None:
             return _deleted(hook, hook.conversation)
         case "conversation_status_changed" | "conversation_updated":
-            return _desk(hook)
+            return _desk(hook, reading)
         case "conversation_typing_on" if hook.conversation is not None:
             return _typing(hook, hook.conversation, reading)
     return []
@@ -239,7 +246,7 @@ def _attachment(item: Attachment) -> RecruiterAttachment:
     )
 
 
-def _desk(hook: Webhook) -> list[tuple[str, str, DeskEvent]]:
+def _desk(hook: Webhook, reading: Reading) -> list[tuple[str, str, DeskEvent]]:
     address = hook.contact_inbox.source_id
     changed = {name for change in hook.changed_attributes or [] for name in change}
     if not address.startswith("wa:"):
@@ -248,7 +255,8 @@ def _desk(hook: Webhook) -> list[tuple[str, str, DeskEvent]]:
         changed.add("status")
     meta = hook.meta or Meta()
     assignee = meta.assignee.id if meta.assignee else 0
-    event_id = f"cw:desk:{hook.id}:{hook.updated_at}:{hook.status}:{meta.assignee_type}:{assignee}"
+    labelled = reading.returns(hook.labels or [])
+    event_id = f"cw:desk:{hook.id}:{hook.updated_at}:{hook.status}:{meta.assignee_type}:{assignee}:{labelled:d}"
     event = DeskChanged(
         conversation_id=int(hook.id),
         at=_seconds(hook.updated_at),
@@ -257,6 +265,7 @@ def _desk(hook: Webhook) -> list[tuple[str, str, DeskEvent]]:
         assignee_id=assignee,
         assignee_type=meta.assignee_type or "",
         changed=[name for name in OWNING if name in changed],
+        labelled=labelled,
     )
     return [(address, event_id, event)]
 

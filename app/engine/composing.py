@@ -34,7 +34,7 @@ STATUS_OF_OWNER = {Owner.ASSISTANT: "pending", Owner.HUMAN: "open", Owner.NOBODY
 
 # Changes of owner that Chatwoot's status does not show by itself.
 SHOWN_BY_US = frozenset(
-    {"recruiter_wrote", "assigned", "assigned_to_bot", "silence", "pause_over", "command_bot", "command_pause"}
+    {"recruiter_wrote", "assigned", "assigned_to_bot", "label", "silence", "pause_over", "command_bot", "command_pause"}
 )
 # The candidate is told that the assistant goes on: nobody gave the conversation back by hand.
 VISIBLY_RETURNED = frozenset({"silence", "pause_over"})
@@ -204,6 +204,10 @@ class Composer:
         """Who answers what the assistant hands over."""
         self._row(Channel.CHATWOOT, "team", "system", {"team_id": team_id})
 
+    def unlabel(self, label: str) -> None:
+        """The label has done its work."""
+        self._row(Channel.CHATWOOT, "unlabel", "system", {"label": label})
+
     def status(self, owner: Owner) -> None:
         """Show in Chatwoot who speaks now."""
         self._row(Channel.CHATWOOT, "status", "system", {"status": STATUS_OF_OWNER[owner]})
@@ -240,12 +244,7 @@ def compose(
         composer.phone()
     if fold.remarks:
         composer.note("\n".join(to_chatwoot(remark) for remark in fold.remarks))
-    for event in fold.recruiter:
-        composer.recruiter(event)
-    for key, text in acts.answers:
-        composer.note(text, key)
-    for key, params in acts.templates:
-        composer.template(params, key, now=now)
+    _answer(composer, fold, acts, now)
     change = ownership.change
     if acts.returned and change is not None and change.reason in VISIBLY_RETURNED:
         if composer.window_open(now) and not opened.opted_out:
@@ -276,6 +275,18 @@ def compose(
     commit.decision = decision
     commit.messages, commit.outbox = composer.messages, composer.outbox
     return commit
+
+
+def _answer(composer: Composer, fold: Fold, acts: Acts, now: float) -> None:
+    """What recruiters said and asked for."""
+    for event in fold.recruiter:
+        composer.recruiter(event)
+    for key, text in acts.answers:
+        composer.note(text, key)
+    for key, params in acts.templates:
+        composer.template(params, key, now=now)
+    if any(event.labelled for event in fold.desk):
+        composer.unlabel(acts.return_label)
 
 
 def _apply(commit: TurnCommit, composer: Composer, proposal: dict[str, Any], *, author: str, now: float) -> None:

@@ -24,6 +24,8 @@ log = get_logger()
 # Chatwoot takes 200 messages a minute in one conversation, recruiters' own included.
 MOST_PER_MINUTE = 150
 HALT_SECONDS = 30.0
+# Kinds of errors after which the lanes wait, each by its own clock, although one look would serve all.
+AWAY = frozenset({"network", "timeout", "server"})
 REMADE = "This conversation was deleted here and made again; what was said before is in the record."
 WINDOW_ATTRIBUTE = "reply_window_until"
 MISSING_FILE = "(the file could not be fetched from WhatsApp)"
@@ -31,7 +33,8 @@ MISSING_FILE = "(the file could not be fetched from WhatsApp)"
 
 class ChatwootLane:
     """Rows to the recruiter: `incoming`, `outgoing`, `note` (body `text`), `status` (`status`), `profile` (`contact`,
-    `labels`), `phone` (`phone_number`), `team` (`team_id`), `merge` (`contact_id` that becomes part of this one)."""
+    `labels`), `unlabel` (`label`), `phone` (`phone_number`), `team` (`team_id`), `merge` (`contact_id`, which
+    becomes part of this one)."""
 
     settles_each = False
 
@@ -62,6 +65,11 @@ class ChatwootLane:
             self._halted_until = time.monotonic() + HALT_SECONDS
             DESK_HALTED.set(1)
             log.error("chatwoot.halted", error_code=refused.code)  # noqa: TRY400 a trace tells nothing more
+            await self._mailbox.doubt()
+            raise
+        except SendError as error:
+            if error.kind in AWAY:
+                await self._mailbox.doubt()
             raise
         DESK_HALTED.set(0)
         return sent
@@ -100,25 +108,24 @@ class ChatwootLane:
 
     async def _write(self, row: ClaimedRow, desk: Desk, conversation_id: str, address: str) -> str:
         match row.kind:
+            case "incoming" | "outgoing" | "note":
+                return str(await self._say(row, desk, conversation_id, address))
             case "status":
                 await self._mailbox.note_status(address, row.body["status"])
                 await self._chatwoot.set_status(desk.conversation_id, row.body["status"])
-                return f"status:{row.id}"
             case "profile":
                 await self._profile(row, desk, address)
-                return f"profile:{row.id}"
+            case "unlabel":
+                await self._unlabel(desk, address, row.body["label"])
             case "phone":
                 await self._phone(desk.contact_id, row.body["phone_number"])
-                return f"phone:{row.id}"
             case "merge":
                 await self._merge(desk.contact_id, int(row.body["contact_id"]))
-                return f"merge:{row.id}"
             case "team":
                 await self._chatwoot.assign_team(desk.conversation_id, int(row.body["team_id"]))
-                return f"team:{row.id}"
-            case "incoming" | "outgoing" | "note":
-                return str(await self._say(row, desk, conversation_id, address))
-        raise Rejected(f"unknown kind of row {row.kind!r}")
+            case _:
+                raise Rejected(f"unknown kind of row {row.kind!r}")
+        return f"{row.kind}:{row.id}"
 
     async def _say(self, row: ClaimedRow, desk: Desk, conversation_id: str, address: str) -> int:
         if wait := await self._mailbox.pace(address, most=MOST_PER_MINUTE, seconds=60):
@@ -189,6 +196,12 @@ class ChatwootLane:
             if wanted != present:
                 await self._chatwoot.set_labels(desk.conversation_id, wanted)
             await self._mailbox.note_written(address, "labels", json.dumps(labels))
+
+    async def _unlabel(self, desk: Desk, address: str, label: str) -> None:
+        present = await self._chatwoot.labels(desk.conversation_id)
+        if label in present:
+            await self._mailbox.note_label_gone(address)
+            await self._chatwoot.set_labels(desk.conversation_id, [each for each in present if each != label])
 
     async def _phone(self, contact_id: int, phone: str) -> None:
         fields = {"phone_number": phone}

@@ -30,6 +30,7 @@ class DeskWork:
         erase_thinking: Callable[[str], Awaitable[None]],
         returned: Callable[[str], str],
         team_id: int = 0,
+        return_label: str = "",
     ) -> None:
         self._record = record
         self._chatwoot = chatwoot
@@ -37,6 +38,7 @@ class DeskWork:
         self._erase_thinking = erase_thinking
         self._returned = returned
         self._team_id = team_id
+        self._return_label = return_label
 
     async def acts(self, opened: OpenTurn, fold: Fold, done: dict[str, str]) -> Acts:
         """Safe to repeat. Raises RecordError, RedisError.
@@ -45,7 +47,7 @@ class DeskWork:
         them again: its second look would find nothing left to do, and say so.
         """
         returned = self._returned(opened.language or "en") if fold.back else ""
-        acts = replace(NO_ACTS, returned=returned, team_id=self._team_id)
+        acts = replace(NO_ACTS, returned=returned, team_id=self._team_id, return_label=self._return_label)
         for event in fold.deleted:
             key = f"deleted:{event.message_id}"
             if key not in done:

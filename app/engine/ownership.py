@@ -15,6 +15,9 @@ OWNER_OF_STATUS = {
 }
 
 
+MOVED_BY = {"status": "status", "label_list": "label"}
+
+
 @dataclass(frozen=True)
 class Ownership:
     """`change` is None when the owner stays; `owner` is who may speak after these events."""
@@ -28,13 +31,15 @@ def _moved(event: DeskChanged) -> set[str]:
     an assignment made after it, so what it says has changed counts only where nothing was known."""
     if event.moved is not None:
         return set(event.moved)
-    return {"status" if name == "status" else "assignee" for name in event.changed}
+    return {MOVED_BY.get(name, "assignee") for name in event.changed}
 
 
 def _of_desk(event: DeskChanged) -> OwnerChange | None:
     owner, moved = OWNER_OF_STATUS.get(event.status), _moved(event)
     if owner is None:
         return None
+    if event.labelled and "label" in moved:
+        return OwnerChange(owner=Owner.ASSISTANT, reason="label")
     if owner is Owner.HUMAN and event.assignee_type == "AgentBot" and moved == {"assignee"}:
         return OwnerChange(owner=Owner.ASSISTANT, reason="assigned_to_bot")
     # Pending and assigned to a person: whichever of the two they did last counts; in doubt the person speaks.

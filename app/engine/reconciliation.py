@@ -15,6 +15,8 @@ from app.channels.chatwoot_inbound import Reading
 from app.channels.errors import SendError
 from app.database.conversations import Owner
 from app.database.desk import Cursor, DeskRecord
+from app.database.outbox import Channel, Outbox
+from app.mailbox.desk_memory import GONE
 from app.mailbox.intake import Intake, Item
 from app.mailbox.mailbox import Mailbox
 from app.recruiting.events import DeskChanged, HandBack
@@ -40,6 +42,7 @@ class Reconciliation:
         self,
         chatwoot: Chatwoot,
         record: DeskRecord,
+        outbox: Outbox,
         mailbox: Mailbox,
         intake: Intake,
         *,
@@ -48,6 +51,7 @@ class Reconciliation:
     ) -> None:
         self._chatwoot = chatwoot
         self._record = record
+        self._outbox = outbox
         self._mailbox = mailbox
         self._intake = intake
         self._silence = silence_seconds
@@ -132,14 +136,16 @@ class Reconciliation:
         at = float(shown.get("updated_at") or 0)
         if not at or at > time.time() - SETTLED_SECONDS:
             return 0
+        labelled = self._reading().returns(shown.get("labels") or [])
         event = DeskChanged(
             conversation_id=cursor.display_id,
             at=at,
-            event_id=f"cw:seen:{cursor.display_id}:{at}:{shown.get('status')}:{assignee.get('id')}",
+            event_id=f"cw:seen:{cursor.display_id}:{at}:{shown.get('status')}:{assignee.get('id')}:{labelled:d}",
             status=str(shown.get("status") or ""),
             assignee_id=int(assignee.get("id") or 0),
             assignee_type=str(meta.get("assignee_type") or ("User" if assignee else "")),
             changed=["status"],  # where nothing was known, the status is what counts
+            labelled=labelled,
         )
         note = chatwoot_inbound.desk_note(event)
         item = (
@@ -151,6 +157,21 @@ class Reconciliation:
         )
         stored = await self._intake.store([item])
         return stored.fresh if cursor.owner is Owner.ASSISTANT else 0
+
+    async def look_for_it(self) -> None:
+        """After a write that failed: see whether Chatwoot is there, and after an outage let what waits go on at once.
+
+        What fails although it is there keeps its own pauses. Raises RecordError, RedisError.
+        """
+        before = await self._mailbox.away()
+        if not before:
+            return
+        if not await self._chatwoot.answers():
+            await self._mailbox.note_away(GONE)
+            return
+        await self._mailbox.note_away("")
+        if before == GONE:
+            log.info("chatwoot.back", row_count=await self._outbox.hurry(Channel.CHATWOOT))
 
     async def return_silent(self) -> None:
         """Give conversations back in which the person who took them has been silent for too long."""

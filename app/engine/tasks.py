@@ -239,6 +239,7 @@ class Engine:
         count, oldest = await self._mailbox.backlog()
         MAILBOX_DUE.set(count)
         MAILBOX_OLDEST.set(oldest)
+        await self._reconciliation.look_for_it()
         for lane in await self._outbox.due(limit=MOST_SWEPT):
             key = f"sweep:{int(time.time())}"
             await self._wakeups.deliver(lane.conversation_id, lane.address, lane.channel, key=key)

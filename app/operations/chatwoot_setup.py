@@ -12,9 +12,9 @@ from app.operations.chatwoot_wanted import (
     BOT,
     INBOX_NAME,
     INBOX_SETTINGS,
-    LABELS,
     MODELS,
     TEAM,
+    labels_with,
 )
 from app.operations.setup_steps import ChatwootAccount, SetupError, Step
 from app.operations.webhooks_setup import CHATWOOT_PATH
@@ -31,6 +31,7 @@ class Numbers:
     secret: str = ""
     bot_id: int = 0
     team_id: int = 0
+    return_label: str = "assistant"
 
 
 async def set_up_chatwoot(
@@ -41,7 +42,7 @@ async def set_up_chatwoot(
     report.append(step)
     bot_id, step = await set_up_bot(account, inbox, given.bot_id)
     report.append(step)
-    report.append(await _set_up_labels(account))
+    report.append(await _set_up_labels(account, given.return_label))
     report.append(await _set_up_attributes(account))
     team_id, step = await _set_up_team(account, given.team_id)
     report.append(step)
@@ -123,15 +124,16 @@ def _our_bot(bots: list[Json], bot_id: int, attached: Json) -> Json | None:
     return here or next((bot for bot in blank if bot.get("name") == BOT["name"]), None)
 
 
-async def _set_up_labels(account: ChatwootAccount) -> Step:
+async def _set_up_labels(account: ChatwootAccount, return_label: str) -> Step:
     """Chatwoot takes unknown labels on conversations, but shows and filters only those that exist."""
     present = {row.get("title") for row in (await account.get("/labels")).get("payload", [])}
-    missing = [label for label in LABELS if label.title not in present]
+    wanted = labels_with(return_label)
+    missing = [label for label in wanted if label.title not in present]
     if account.apply:
         for label in missing:
             await account.send("POST", "/labels", {"label": label._asdict()})
     changes = [f"makes {', '.join(label.title for label in missing)}"] if missing else []
-    return account.step("labels", f"{len(LABELS) - len(missing)} of {len(LABELS)} exist", changes)
+    return account.step("labels", f"{len(wanted) - len(missing)} of {len(wanted)} exist", changes)
 
 
 async def _set_up_attributes(account: ChatwootAccount) -> Step:

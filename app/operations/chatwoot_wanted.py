@@ -80,6 +80,13 @@ LABELS: Final = [
     *(Label(f"lang-{code}", f"Writes {name}", "#8b8d98", show_on_sidebar=False) for code, name in LANGUAGES.items()),
 ]
 
+
+def labels_with(return_label: str) -> list[Label]:
+    """All labels, with the one by which recruiters give a conversation back."""
+    text = "Give this conversation back to the assistant"
+    return [*LABELS, Label(return_label, text, "#30a46c", show_on_sidebar=False)]
+
+
 CONTACT: Final = "contact_attribute"
 CONVERSATION: Final = "conversation_attribute"
 MODELS: Final = (CONVERSATION, CONTACT)  # by the numbers that older servers show

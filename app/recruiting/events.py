@@ -95,8 +95,10 @@ class DeskChanged(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True,
     status: str = ""
     assignee_id: int = 0
     assignee_type: str = ""
-    changed: list[str] = []  # of `status`, `assignee_id`, `assignee_agent_bot_id`: what the webhook says has changed
-    # Of `status`, `assignee`: what differs from what was known when this was stored; None if nothing was known.
+    # Of `status`, `assignee_id`, `assignee_agent_bot_id`, `label_list`: what the webhook says has changed.
+    changed: list[str] = []
+    labelled: bool = False  # it has the label that gives a conversation back
+    # Of `status`, `assignee`, `label`: what differs from what was known when this was stored; None: nothing was known.
     moved: list[str] | None = None
 
 

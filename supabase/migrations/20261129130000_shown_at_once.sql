@@ -62,8 +62,12 @@ end $$;
 create or replace function desk.store_messages(conversation uuid, p jsonb) returns void
 language plpgsql set search_path = '' as $$
 begin
-  insert into public.messages as known (
-    conversation_id, message_id, author, kind, text, choice_id, payload, sent_at)
+  -- Stored when they arrived: they keep their places, and what the turn understood of them (a transcript) is their text.
+  update public.messages as known
+  set text = coalesce(m.text, ''), payload = coalesce(m.payload, '{}'), awaits_turn = false
+  from jsonb_to_recordset(desk.items(p, 'messages')) as m(message_id text, text text, payload jsonb)
+  where known.message_id = m.message_id and known.awaits_turn;
+  insert into public.messages (conversation_id, message_id, author, kind, text, choice_id, payload, sent_at)
   select conversation, m.message_id, m.author, m.kind, coalesce(m.text, ''), coalesce(m.choice_id, ''),
     coalesce(m.payload, '{}'), to_timestamp(m.sent_at)
   from rows from (
@@ -71,10 +75,7 @@ begin
       message_id text, author text, kind text, text text, choice_id text, payload jsonb, sent_at double precision)
   ) with ordinality as m(message_id, author, kind, text, choice_id, payload, sent_at, position)
   order by m.position
-  -- Stored when it arrived: it keeps its place, and what the turn understood of it (a transcript) is its text now.
-  on conflict (message_id) do update
-    set text = excluded.text, payload = excluded.payload, awaits_turn = false
-    where known.awaits_turn;
+  on conflict (message_id) do nothing;
 end $$;
 
 create function desk.store_arrivals(v public.conversations, p jsonb) returns integer
@@ -135,6 +136,27 @@ end $$;
 comment on function public.show_arrivals is
   'Stores a candidate''s messages before their turn, with the rows that show them in Chatwoot, and claims that lane. '
   'Idempotent; what the turn commits later completes them. null: nothing was done, and nothing is lost by that.';
+
+create function public.hurry_outbox(p jsonb) returns jsonb
+language plpgsql set search_path = '' as $$
+declare
+  hurried integer;
+begin
+  with waiting as (
+    select id from public.outbox
+    where channel = p ->> 'channel' and state in ('pending', 'uncertain')
+      and greatest(retry_at, reconcile_after) > now()
+    order by id for update skip locked
+  )
+  update public.outbox as o
+  set retry_at = case when o.retry_at is not null then now() end,
+      reconcile_after = case when o.reconcile_after is not null then now() end
+  from waiting as w
+  where o.id = w.id;
+  get diagnostics hurried = row_count;
+  return jsonb_build_object('hurried', hurried);
+end $$;
+comment on function public.hurry_outbox is 'After an outage nobody waits for a try that was put off because of it.';
 
 revoke all on all functions in schema public, desk from public, anon, authenticated;
 grant execute on all functions in schema public, desk to service_role;

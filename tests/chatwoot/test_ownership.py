@@ -42,6 +42,29 @@ async def test_assignment_takes_the_conversation_and_assigning_the_bot_returns_i
     await until_true(lambda: status_is(desk, conversation, "pending"), what="the conversation to be pending")
 
 
+async def test_the_label_gives_a_conversation_back_once_and_is_taken_off(desk: Stack) -> None:
+    phone, conversation = await met(desk)
+    kept = desk.chatwoot.store.state.conversations[conversation]
+    for number in range(2):
+        await desk.recruiter(conversation, content=f"Rosa here, {number}")
+        await until_owned(phone, Owner.HUMAN)
+        await until_true(lambda: status_is(desk, conversation, "open"), what="the conversation to be open")
+        await act(desk, conversation, labels=[*kept.label_list, "favourite", "assistant"])
+        await until_owned(phone, Owner.ASSISTANT)
+        assert (await phone.view()).owner_reason == "label"
+        await until_true(lambda: status_is(desk, conversation, "pending"), what="the conversation to be pending")
+
+        async def taken_off() -> bool:
+            return "assistant" not in kept.label_list
+
+        await until_true(taken_off, what="the label to be taken off")
+        assert "favourite" in kept.label_list
+    # Nothing of this comes back: a person who takes over now keeps the conversation.
+    turns = (await phone.view()).turn_no
+    await desk.chatwoot_http.get("/_twin/idle")
+    assert (await phone.view()).turn_no == turns
+
+
 @pytest.mark.parametrize(
     ("status", "owner"), [("open", Owner.HUMAN), ("snoozed", Owner.HUMAN), ("resolved", Owner.NOBODY)]
 )
