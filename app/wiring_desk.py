@@ -72,6 +72,15 @@ def desk_of(
     )
     files = ChatwootFiles(vendors.storage, str(vendors.chatwoot.base_url))
     uploads = ChatwootUploads(vendors.chatwoot, account_id=account)
+    reconciliation = Reconciliation(
+        chatwoot,
+        record.desk,
+        record.outbox,
+        mailbox,
+        intake,
+        silence_seconds=settings.human_silence_hours * 3600,
+        reading=reading,
+    )
     return DeskParts(
         whatsapp=whatsapp,
         lanes={
@@ -84,17 +93,10 @@ def desk_of(
             chatwoot,
             Commands(record.conversations, record.outbox, templates, mailbox, wakeups),
             erase_thinking=thinker.erase,
+            find_overtaken=reconciliation.find_overtaken,
             returned=lambda language: phrasebook.text(language, "returned"),
             team_id=settings.chatwoot_team_id or 0,
             return_label=settings.chatwoot_return_label,
         ),
-        reconciliation=Reconciliation(
-            chatwoot,
-            record.desk,
-            record.outbox,
-            mailbox,
-            intake,
-            silence_seconds=settings.human_silence_hours * 3600,
-            reading=reading,
-        ),
+        reconciliation=reconciliation,
     )

@@ -11,6 +11,7 @@ from app.database.errors import RecordUnavailable
 from app.engine.commands import Commands
 from app.engine.desk_acts import NO_ACTS, Acts
 from app.engine.folding import Fold
+from app.recruiting.events import RecruiterSaid
 from app.telemetry.logs import get_logger
 
 log = get_logger()
@@ -29,6 +30,7 @@ class DeskWork:
         *,
         erase_thinking: Callable[[str], Awaitable[None]],
         returned: Callable[[str], str],
+        find_overtaken: Callable[[str, list[RecruiterSaid]], Awaitable[bool]],
         team_id: int = 0,
         return_label: str = "",
     ) -> None:
@@ -37,6 +39,7 @@ class DeskWork:
         self._commands = commands
         self._erase_thinking = erase_thinking
         self._returned = returned
+        self._find_overtaken = find_overtaken
         self._team_id = team_id
         self._return_label = return_label
 
@@ -59,6 +62,15 @@ class DeskWork:
         for note in fold.notes:
             acts = await self._commands.run(opened, note, acts, spoke_at=spoke_at, done=done)
         return acts
+
+    async def overtaken(self, address: str, said: list[RecruiterSaid], looked: set[int]) -> bool:
+        """Whether something that recruiters wrote before `said` lies in the mailbox now, behind it. `looked` has the
+        messages that were looked behind already. Raises RedisError."""
+        newest = max((event.message_id for event in said), default=0)
+        if newest == 0 or newest in looked:
+            return False
+        looked.add(newest)
+        return await self._find_overtaken(address, said)
 
     async def erase(self, opened: OpenTurn) -> None:
         """Chatwoot, checkpoints, record, in this order: until the record forgets, a crash begins again.

@@ -3,6 +3,7 @@
 What it finds goes into the same mailboxes under the same ids, so that it may run beside the webhooks.
 """
 
+import asyncio
 import time
 from collections.abc import Callable
 from typing import Any
@@ -19,7 +20,7 @@ from app.database.outbox import Channel, Outbox
 from app.mailbox.desk_memory import GONE
 from app.mailbox.intake import Intake, Item
 from app.mailbox.mailbox import Mailbox
-from app.recruiting.events import DeskChanged, HandBack
+from app.recruiting.events import DeskChanged, HandBack, RecruiterSaid
 from app.telemetry.logs import get_logger
 from app.telemetry.metrics import RECONCILED_GAPS
 
@@ -32,6 +33,9 @@ MOST_MESSAGE_PAGES = 10
 SETTLED_SECONDS = 5.0
 # Ids are remembered for eight days; what was deleted before that would be news again.
 DELETED_SECONDS = 7 * 86400.0
+# How far webhooks overtake each other: seconds in Chatwoot's queues, not minutes. Looking must not hold words up long.
+OVERTAKEN_SECONDS = 120.0
+LOOK_SECONDS = 2.0
 _encoder = msgspec.json.Encoder()
 
 
@@ -119,15 +123,43 @@ class Reconciliation:
         await self._store(cursor, [each for each in gone if float(each.get("created_at") or 0) > oldest])
 
     async def _store(self, cursor: Cursor, messages: list[dict[str, Any]]) -> None:
-        items: list[Item] = [
-            (address, key, _encoder.encode(event).decode(), chatwoot_inbound.takes_over(event))
-            for message in messages
-            for address, key, event in chatwoot_inbound.of_api(
-                message | {"conversation_id": cursor.display_id}, cursor.address, self._reading()
-            )
-        ]
+        items = self._items(cursor.address, cursor.display_id, messages)
         if items:
             self._gaps += (await self._intake.store(items)).fresh
+
+    def _items(self, address: str, display_id: int, messages: list[dict[str, Any]]) -> list[Item]:
+        return [
+            (where, key, _encoder.encode(event).decode(), chatwoot_inbound.takes_over(event))
+            for message in messages
+            for where, key, event in chatwoot_inbound.of_api(
+                message | {"conversation_id": display_id}, address, self._reading()
+            )
+        ]
+
+    async def find_overtaken(self, address: str, said: list[RecruiterSaid]) -> bool:
+        """Whether recruiters wrote something before these messages whose webhook is not here yet; it is stored now.
+
+        One look, so that words go to the candidate in the order in which they were written. What this look cannot see
+        in time comes in its own time. Raises RedisError.
+        """
+        newest = max(said, key=lambda event: event.message_id)
+        try:
+            async with asyncio.timeout(LOOK_SECONDS):
+                page = await self._chatwoot.messages(newest.conversation_id, before=newest.message_id)
+        except (SendError, TimeoutError) as error:
+            log.info("overtaken.unknown", error_type=type(error).__name__)
+            return False
+        known = {event.message_id for event in said}
+        oldest = min(event.at for event in said) - OVERTAKEN_SECONDS
+        missing = [
+            each
+            for each in page
+            if int(each["id"]) not in known
+            and float(each.get("created_at") or 0) > oldest
+            and not (each.get("content_attributes") or {}).get("deleted")
+        ]
+        items = self._items(address, newest.conversation_id, missing)
+        return bool(items) and (await self._intake.store(items)).fresh > 0
 
     async def _state(self, cursor: Cursor, shown: dict[str, Any]) -> int:
         """Status and assignee as Chatwoot lists them; the mailbox drops what it knows."""

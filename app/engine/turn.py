@@ -112,10 +112,14 @@ class Turns:
         """`reopen`: the conversation changed meanwhile, open it again."""
         restarts = 0
         known: dict[str, Understood] = {}
+        looked: set[int] = set()
         while True:
             events = fold(lease.events).without(opened.seen)
             if not events:
                 return await self._nothing(lease, opened)
+            if await self._desk.overtaken(lease.address, events.recruiter, looked):
+                lease.events.extend(await self._mailbox.newer(lease))
+                continue
             acts = await self._desk.acts(opened, events, done)
             if acts.erase:
                 return await self._erase(lease, opened)

@@ -9,6 +9,7 @@ from redis.asyncio import Redis
 from app.mailbox.keys import keys
 
 DOUBTED, GONE = "doubted", "gone"  # of Chatwoot itself
+ACTS_SECONDS = 86400
 IDLE_SECONDS = 30 * 86400
 
 
@@ -68,6 +69,22 @@ class DeskMemory:
         pipe.hset(desk, what, value)
         pipe.expire(desk, IDLE_SECONDS)
         await pipe.execute()
+
+    async def decided(self, address: str, key: str) -> str:
+        """What was decided about this act; empty if nothing was, or a day has passed."""
+        found = cast(bytes | None, await self._redis.hget(keys(address, "acts")[0], key))
+        return (found or b"").decode()
+
+    async def decide(self, address: str, key: str, decision: str) -> str:
+        """Remember what is about to be done, so that whoever does it again after a crash does the same. Returns the
+        first decision."""
+        acts = keys(address, "acts")[0]
+        pipe = self._redis.pipeline(transaction=True)
+        pipe.hsetnx(acts, key, decision)
+        pipe.expire(acts, ACTS_SECONDS)
+        pipe.hget(acts, key)
+        *_, first = await pipe.execute()
+        return cast(bytes, first).decode()
 
     async def pace(self, address: str, *, most: int, seconds: int) -> float:
         """Count one write; returns seconds to wait, uncounted, when `most` were made in the last `seconds`."""

@@ -280,7 +280,7 @@ class Mailbox(DeskMemory):
 
     async def erase(self, address: str) -> None:
         """Forget a mailbox: events, clocks, parked events, marks."""
-        await self._redis.delete(*keys(address, "q", "h", "seen", "dead", "sending", "desk"))
+        await self._redis.delete(*keys(address, "q", "h", "seen", "dead", "sending", "desk", "acts"))
         await self._redis.zrem(DUE, address)
         await self.letters.forget(address)
 
