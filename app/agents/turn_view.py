@@ -7,12 +7,11 @@ import msgspec
 from app.agents.state import TranscriptLine, TurnInput
 from app.recruiting.consent import Purpose, Standing, granted
 from app.recruiting.intake import Intake
-from app.recruiting.messages import InboundMessage, Kind
+from app.recruiting.messages import SILENT, InboundMessage, Kind
 from app.recruiting.profile import Fact
 from app.recruiting.said import READABLE, Said, heard
 
 _POINTED = frozenset({Kind.CHOICE, Kind.LOCATION, Kind.CONTACTS})  # read, though nobody typed it
-_SILENT = frozenset({Kind.REACTION, Kind.REVOKE})  # heard, but nothing to answer
 
 
 def unix(at: str | float) -> float:
@@ -39,9 +38,7 @@ def unread_kinds(turn: TurnInput) -> list[str]:
     """Kinds of this turn's messages that say nothing we can read."""
     read = {said.message_id for said in said_now(turn)}
     return [
-        message.kind.value
-        for message in inbound(turn)
-        if message.message_id not in read and message.kind not in _SILENT
+        message.kind.value for message in inbound(turn) if message.message_id not in read and message.kind not in SILENT
     ]
 
 

@@ -21,7 +21,8 @@ from app.channels.chatwoot_inbound import Reading
 from app.channels.signatures import SignatureRejected, verify_360dialog, verify_chatwoot
 from app.channels.whatsapp_inbound import BodyRejected
 from app.mailbox.intake import SHOWN, Intake, Item, Stored
-from app.recruiting.events import CandidateSaid, Event, Quarantined, RecruiterTyping
+from app.recruiting.events import AppSaid, CandidateSaid, Event, Quarantined, RecruiterTyping
+from app.recruiting.messages import SILENT
 from app.telemetry.metrics import WEBHOOK_EVENTS, WEBHOOK_REQUESTS, WEBHOOK_STORE_SECONDS
 
 DIALOG360_PATH = "/webhooks/360dialog"
@@ -115,7 +116,13 @@ class WebhookDoor:
         except BodyRejected as error:
             return Answer(400, "rejected_body", "body-rejected", str(error))
         items: list[Item] = [
-            (address, key, _encode(event), False, SHOWN if isinstance(event, CandidateSaid) else "")
+            (
+                address,
+                key,
+                _encode(event),
+                isinstance(event, AppSaid) and event.message.kind not in SILENT,
+                SHOWN if isinstance(event, CandidateSaid) else "",
+            )
             for address, key, event in inbound.events
         ]
         now = time.time()

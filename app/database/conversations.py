@@ -216,6 +216,10 @@ class ConversationView(OpenTurn, kw_only=True):
     outbox: list[OutboxRow]
 
 
+class _Located(msgspec.Struct):
+    address: str
+
+
 class Conversations:
     """The conversations in the record. Every call is one round trip and one transaction."""
 
@@ -279,6 +283,11 @@ class Conversations:
         """Load the conversation at a known address; None if there is none."""
         p = {"address": address, "message_ids": message_ids or []}
         return await self._pool.call("open_turn", p, OpenTurn | None)
+
+    async def locate(self, number_id: str, person: Sender) -> str:
+        """Address of the conversation with a person we know; empty if we do not."""
+        p = {"number_id": number_id, "bsuid": person.bsuid, "wa_id": person.wa_id}
+        return (await self._pool.call("locate_conversation", p, _Located)).address
 
     async def commit_turn(self, commit: TurnCommit) -> CommitResult:
         """Write a turn once; repeating the same `turn_id` writes nothing and still claims what is due."""

@@ -23,7 +23,7 @@ from app.engine.desk_acts import NO_ACTS, Acts
 from app.engine.folding import Fold, recruiter_id
 from app.engine.ownership import Ownership
 from app.engine.rendering import inbound_text, reply_text, understood_text
-from app.recruiting.events import RecruiterSaid
+from app.recruiting.events import AppSaid, RecruiterSaid
 from app.recruiting.messages import InboundMessage, Kind, Reply
 from app.recruiting.said import heard
 from app.recruiting.window import expires_at
@@ -34,7 +34,10 @@ STATUS_OF_OWNER = {Owner.ASSISTANT: "pending", Owner.HUMAN: "open", Owner.NOBODY
 
 # Changes of owner that Chatwoot's status does not show by itself.
 SHOWN_BY_US = frozenset(
-    {"recruiter_wrote", "assigned", "assigned_to_bot", "label", "silence", "pause_over", "command_bot", "command_pause"}
+    {
+        *("recruiter_wrote", "app_wrote", "assigned", "assigned_to_bot", "label", "silence", "pause_over"),
+        *("command_bot", "command_pause"),
+    }
 )
 # The candidate is told that the assistant goes on: nobody gave the conversation back by hand.
 VISIBLY_RETURNED = frozenset({"silence", "pause_over"})
@@ -126,6 +129,13 @@ class Composer:
             if words := message.text.removeprefix(plain.text).strip():
                 body = {"text": understood_text(message, words), "reply_to": message.message_id}
                 self._row(Channel.CHATWOOT, "note", "system", body, key=f"understood:{message.message_id}")
+
+    def in_app(self, event: AppSaid) -> None:
+        """The candidate has these words already; recruiters see who wrote them and where."""
+        stored, shown = arrival(event.message)
+        self.messages.append(msgspec.structs.replace(stored, author="human"))
+        body = {**shown.body, "text": f"📱 {shown.body['text']}"}
+        self._add(msgspec.structs.replace(shown, kind="outgoing", author="human", body=body))
 
     def recruiter(self, event: RecruiterSaid) -> None:
         """A recruiter's words go to the candidate; Chatwoot has them already."""
@@ -279,6 +289,8 @@ def compose(
 
 def _answer(composer: Composer, fold: Fold, acts: Acts, now: float) -> None:
     """What recruiters said and asked for."""
+    for typed in fold.app:
+        composer.in_app(typed)
     for event in fold.recruiter:
         composer.recruiter(event)
     for key, text in acts.answers:

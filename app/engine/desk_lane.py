@@ -149,7 +149,7 @@ class ChatwootLane:
             voice = bool(media.get("voice"))
             said = await self._uploads.say(desk.conversation_id, message, row.id, [file], voice=voice)
         else:
-            said = await self._chatwoot.say(desk.conversation_id, message, row.id)
+            said = await self._chatwoot.say(desk.conversation_id, message, row.id, as_bot=row.author != "human")
         if row.kind == "incoming":
             await self._window(row, desk, address)
         return said

@@ -58,7 +58,7 @@ class DeskWork:
                 done[key] = GONE if withdrawn.gone else STOPPED if withdrawn.withdrawn else ""
             if done[key]:
                 acts = replace(acts, answers=[*acts.answers, (key, done[key])])
-        spoke_at = max((said.at for said in fold.humans), default=_spoke_at(opened))
+        spoke_at = max(fold.people_spoke_at, default=_spoke_at(opened))
         for note in fold.notes:
             acts = await self._commands.run(opened, note, acts, spoke_at=spoke_at, done=done)
         return acts

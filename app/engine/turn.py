@@ -88,7 +88,7 @@ class Turns:
     async def _open(self, lease: Lease) -> OpenTurn | None:
         events = fold(lease.events)
         if not events.said and not events.identities:
-            return await self._conversations.find(lease.address, events.message_ids)
+            return await self._find(lease, events)
         change = events.identities[-1] if events.identities else None
         opened = await self._conversations.open_turn(
             address=lease.address,
@@ -99,6 +99,18 @@ class Turns:
         )
         if opened.address != lease.address:
             await self._mailbox.link(lease.address, opened.address)
+        return opened
+
+    async def _find(self, lease: Lease, events: Fold) -> OpenTurn | None:
+        """What somebody writes on our own phone names the candidate by one id, perhaps not the one of the address. It
+        opens no conversation: who never wrote to us is none of our business."""
+        opened = await self._conversations.find(lease.address, events.message_ids)
+        if opened is not None or not events.app:
+            return opened
+        address = await self._conversations.locate(events.app[-1].number_id, events.app[-1].recipient)
+        if address:
+            await self._mailbox.link(lease.address, address)
+            opened = await self._conversations.find(address, events.message_ids)
         return opened
 
     async def _nothing(self, lease: Lease, opened: OpenTurn | None) -> Turned:
@@ -145,7 +157,7 @@ class Turns:
             await self._mailbox.set_hold(lease, held=result.owner is not Owner.ASSISTANT)
         if commit.owner is not None and result.owner is Owner.ASSISTANT and (acted := events.acted_at):
             await self._mailbox.note_written(opened.address, "returned", f"{acted:.6f}")
-        talks = bool(events.humans) and events.humans[-1].at > acts.paused_at
+        talks = max(events.people_spoke_at, default=0.0) > acts.paused_at
         if talks or (commit.owner is not None and result.owner is Owner.ASSISTANT):
             # A pause ends a silence; whoever speaks during it has taken the conversation without an end.
             await self._mailbox.note_written(opened.address, "pause", "")
@@ -172,7 +184,7 @@ class Turns:
 
     async def _prepare(self, lease: Lease, opened: OpenTurn, events: Fold, restarts: int, acts: Acts) -> TurnCommit:
         returned_at = 0.0
-        if events.humans and opened.owner is Owner.ASSISTANT:
+        if (events.humans or events.in_app) and opened.owner is Owner.ASSISTANT:
             returned_at = float(await self._mailbox.written(opened.address, "returned") or 0)
         ownership = decide(opened.owner, opened.owner_since.timestamp(), events, returned_at=returned_at)
         if acts.owner is not None:

@@ -15,11 +15,10 @@ from app.agents.graph import Graph
 from app.agents.roles import AgentContext
 from app.agents.state import ConversationState, TurnInput
 from app.database.conversations import ConversationView, Owner, TranscriptLine, TurnRecord
-from app.recruiting.messages import InboundMessage, Kind
+from app.recruiting.messages import SILENT, InboundMessage, Kind
 
 Json = dict[str, Any]
 TRANSCRIPT = 20  # lines that a turn opens with
-_SILENT = frozenset({Kind.REACTION, Kind.REVOKE})
 
 
 class Answer(msgspec.Struct, kw_only=True):
@@ -108,7 +107,7 @@ async def replay(
         before, said = _of_turn(turn, left)
         left = left[len(before) :]
         memory.hear([line for line in before if line.author == "human"])
-        if turn.decision.get("tier") and any(line.kind not in _SILENT for line in said):
+        if turn.decision.get("tier") and any(line.kind not in SILENT for line in said):
             proposal = await _think(graph, context, _input(turn, said, memory.opened()))
             memory.hear(said)
             memory.take(proposal, turn.turn_id, turn.at.timestamp())
@@ -149,7 +148,7 @@ def _input(turn: TurnRecord, said: Sequence[TranscriptLine], opened: Conversatio
             choice_id=line.choice_id,
         )
         for line in said
-        if line.kind not in _SILENT
+        if line.kind not in SILENT
     ]
     return TurnInput(
         turn_id=turn.turn_id,

@@ -37,6 +37,19 @@ class IdentityChanged(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=T
     at: float
 
 
+class AppSaid(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="app_said"):
+    """A person wrote to a candidate in the WhatsApp Business app on our own number's phone: it has arrived already."""
+
+    number_id: str
+    recipient: Sender
+    message: InboundMessage
+
+    @property
+    def at(self) -> float:
+        """Unix seconds."""
+        return self.message.sent_at
+
+
 class RecruiterAttachment(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A file that a recruiter sent in Chatwoot; `url` redirects to short-lived storage."""
 
@@ -132,6 +145,7 @@ class Quarantined(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True,
 Event = (
     CandidateSaid
     | IdentityChanged
+    | AppSaid
     | RecruiterSaid
     | RecruiterNoted
     | RecruiterDeleted

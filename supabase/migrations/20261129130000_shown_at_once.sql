@@ -137,6 +137,20 @@ comment on function public.show_arrivals is
   'Stores a candidate''s messages before their turn, with the rows that show them in Chatwoot, and claims that lane. '
   'Idempotent; what the turn commits later completes them. null: nothing was done, and nothing is lost by that.';
 
+create function public.locate_conversation(p jsonb) returns jsonb
+language plpgsql stable set search_path = '' as $$
+begin
+  return jsonb_build_object('address', coalesce((
+    select v.address
+    from desk.aliases(p) as a
+    join public.identities as i on i.kind = a.kind and i.value = a.value
+    join public.conversations as v on v.candidate_id = i.candidate_id
+    where v.number_id = p ->> 'number_id' and v.merged_into is null
+    order by a.kind  -- a BSUID before a phone number, which changes hands
+    limit 1), ''));
+end $$;
+comment on function public.locate_conversation is 'Address of the conversation with a known person; empty for others.';
+
 create function public.hurry_outbox(p jsonb) returns jsonb
 language plpgsql set search_path = '' as $$
 declare
