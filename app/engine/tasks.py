@@ -35,6 +35,7 @@ TASK_SECONDS = 150
 OVERDUE_SECONDS = 15.0
 # Recruiters learn within 2 s that a message did not reach the candidate.
 SHOW_SECONDS = 0.75
+LOST_SECONDS = 0.5
 MOST_SWEPT = 200
 MOST_APOLOGIES = 20
 
@@ -158,6 +159,8 @@ class Engine:
         except LeaseLost:
             log.warning("turn.lease_lost")
             TURN_SECONDS("lost", "none").observe(time.monotonic() - began)
+            # Perhaps to nobody: a process that stood still could not renew it. The sweep would look after many seconds.
+            await self._wakeups.wake(address, epoch, step=f"lost:{taken.lease.fence}", seconds=LOST_SECONDS)
         except Exception as error:  # the run loop: every failure is counted, retried, then parked
             away = is_outage(error)
             TURN_SECONDS("postponed" if away else "failed", "none").observe(time.monotonic() - began)
