@@ -80,6 +80,8 @@ async def test_a_search_that_is_cut_short_goes_on_with_the_page_at_which_it_stop
     # What has just been written is still the webhooks' business.
     monkeypatch.setattr(reconciliation, "SETTLED_SECONDS", -1.0)
     known = await people(unwatched)
+    # `after=0` is no cursor to Chatwoot: message 1 of an installation is beyond any search.
+    await unwatched.recruiter(known[0][1], content="a note", private=True)
     for _, conversation in known:  # so that the first one is on the last page
         await unwatched.recruiter(conversation, content=f"line for {conversation}")
     second = {"on": LISTING, "skip": 1}
