@@ -136,7 +136,7 @@ class Variables(CompanyVariables, ThinkingVariables):
     ] = None
     chatwoot_api_token: Annotated[
         SecretStr | None,
-        _about("Access token of the user that acts in Chatwoot."),
+        _about("Access token of a user of our own that acts in Chatwoot; what that user writes is no recruiter's."),
         Var(
             Group.CHATWOOT,
             source="Chatwoot, Profile settings, Access token (an administrator's, for `webhooks setup`)",
