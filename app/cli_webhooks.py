@@ -113,6 +113,7 @@ async def _setup(settings: Settings, public_url: str, steps: list[Step], *, appl
             inbox_id=settings.chatwoot_inbox_id or 0,
             bot_id=settings.chatwoot_agent_bot_id or 0,
             team_id=settings.chatwoot_team_id or 0,
+            return_label=settings.chatwoot_return_label,
         )
         numbers = await set_up_chatwoot(account, given, public_url, templates, steps)
         if apply:

@@ -43,5 +43,5 @@ def create_app(settings: Settings | None = None) -> ASGIApp:
     api.state.desk = desk
     api.include_router(operations)
     install_error_handlers(api)
-    doors = RequestContext(LastResort(WebhookDoor(api, desk.intake, desk.secrets)))
+    doors = RequestContext(LastResort(WebhookDoor(api, desk.intake, desk.secrets, desk.reading)))
     return HealthDoor(doors, prober=desk.prober, startup=desk.startup, gate=gate, build=desk.build, draining=DRAINING)

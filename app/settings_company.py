@@ -3,7 +3,7 @@
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from opening_hours import validate
+from opening_hours import OpeningHours, UnknownCountryError, validate  # type: ignore[attr-defined]  # not in its stubs
 from pydantic import AfterValidator, BaseModel, Field
 
 from app.settings_values import Group, HttpUrl, Var
@@ -25,6 +25,16 @@ def _hours(value: str) -> str:
     if not validate(value):
         raise ValueError("is not opening hours, such as Mo-Fr 09:00-17:00; Sa 10:00-14:00")
     return value
+
+
+def _country(value: str | None) -> str | None:
+    if value is None:
+        return None
+    try:
+        OpeningHours("PH off", country=value.upper())
+    except UnknownCountryError:
+        raise ValueError("is not a country's two letters, such as NL") from None
+    return value.upper()
 
 
 class CompanyVariables(BaseModel):
@@ -50,12 +60,18 @@ class CompanyVariables(BaseModel):
         _about("Time zone of the office: dates that candidates name, and the hours below."),
         Var(Group.COMPANY, form="Area/City"),
     ] = "Europe/Amsterdam"
+    company_country: Annotated[
+        str | None,
+        AfterValidator(_country),
+        _about("Country of the office, for its public holidays (`PH` in the hours below); unset, there are none."),
+        Var(Group.COMPANY, form="two letters, such as NL"),
+    ] = None
     business_hours: Annotated[
         str,
         AfterValidator(_hours),
         _about("When recruiters answer, as OpenStreetMap writes opening hours; a handoff names the time by them."),
-        Var(Group.COMPANY, form="Mo-Fr 09:00-17:00; Sa 10:00-14:00"),
-    ] = "Mo-Fr 09:00-17:00"
+        Var(Group.COMPANY, form="Mo-Fr 09:00-17:00; Sa 10:00-14:00; PH off"),
+    ] = "Mo-Fr 09:00-17:00; PH off"
     answer_hours: Annotated[
         float,
         Field(gt=0, le=100),

@@ -136,7 +136,7 @@ class Variables(CompanyVariables, ThinkingVariables):
     ] = None
     chatwoot_api_token: Annotated[
         SecretStr | None,
-        _about("Access token of the user that acts in Chatwoot."),
+        _about("Access token of a user of our own that acts in Chatwoot; what that user writes is no recruiter's."),
         Var(
             Group.CHATWOOT,
             source="Chatwoot, Profile settings, Access token (an administrator's, for `webhooks setup`)",
@@ -175,6 +175,12 @@ class Variables(CompanyVariables, ThinkingVariables):
         _about("Team that is given what the assistant hands over; unset, no team is."),
         Var(Group.CHATWOOT, form="number", source="`python -m app webhooks setup` creates a team and prints it"),
     ] = None
+    chatwoot_return_label: Annotated[
+        str,
+        Field(pattern=r"^[a-z0-9_-]{1,50}$"),
+        _about("Label by which recruiters give a conversation back to the assistant, which then takes it off."),
+        Var(Group.CHATWOOT, form="lower-case letters, digits, - and _"),
+    ] = "assistant"
     chatwoot_bot_messages: Annotated[
         Literal["ignore", "send"],
         _about("What rules, surveys and other bots of Chatwoot write: sent to candidates, or not. Never a takeover."),

@@ -25,8 +25,11 @@ from app.api.health import BuildInfo
 from app.api.health_prober import Prober
 from app.api.startup import Startup
 from app.api.webhooks import Secrets
+from app.channels.chatwoot_inbound import Reading
+from app.channels.chatwoot_self import ServiceUser
 from app.database.record import Record, open_record
 from app.engine.apology import Apologies
+from app.engine.arrivals import Arrivals
 from app.engine.composing import Worker as Claimer
 from app.engine.delivery import Delivery
 from app.engine.reports import Reports
@@ -98,6 +101,7 @@ class Desk:
             headers={"api_access_token": secret(settings.chatwoot_api_token)},
             timeout=timeout,
         )
+        self.service_user = ServiceUser(self.chatwoot)
         # Follows recruiters' attachments to storage: no key, no base URL, no proxy.
         self.storage = httpx.AsyncClient(timeout=timeout, trust_env=False)
         self.models = httpx.AsyncClient(timeout=timeout)  # for health: asks which models there are
@@ -106,13 +110,12 @@ class Desk:
         )
         self.mailbox = Mailbox(self.redis, lease_seconds=settings.turn_lease_seconds)
         self.wakeups = Wakeups(self.docket)
-        self.intake = Intake(self.redis, self.wakeups.soon)
+        self.intake = Intake(self.redis, self.wakeups.soon, self.wakeups.arrived)
         self.secrets = Secrets(
             dialog360=secret(settings.dialog360_webhook_secret),
             chatwoot=secret(settings.chatwoot_webhook_secret),
             verify_token=secret(settings.whatsapp_verify_token),
             chatwoot_account_id=settings.chatwoot_account_id or 0,
-            chatwoot_bots_speak=settings.chatwoot_bot_messages == "send",
         )
         self.build = BuildInfo(
             commit=settings.git_commit_sha,
@@ -152,6 +155,14 @@ class Desk:
                     crash=lambda: self._tasks.crash,
                 )
             )
+        )
+
+    def reading(self) -> Reading:
+        """How to take what Chatwoot tells, with what is known of ourselves by now."""
+        return Reading(
+            bots_speak=self.settings.chatwoot_bot_messages == "send",
+            service_user_id=self.service_user.id,
+            return_label=self.settings.chatwoot_return_label,
         )
 
     @property
@@ -222,12 +233,14 @@ class Desk:
             )
             tasks = asyncio.create_task(self._tasks.run(self.name), name="tasks")
             startup = asyncio.create_task(self._start_up(), name="startup")
+            introduced = asyncio.create_task(self.service_user.learn(), name="service-user")
             self.prober.start()
             try:
                 yield self
             finally:
                 self._tasks.stop()
                 startup.cancel()
+                introduced.cancel()
                 await self.prober.stop()
                 await self._drain(tasks)
 
@@ -262,6 +275,7 @@ class Desk:
             self.intake,
             self.wakeups,
             self.thinker,
+            self.reading,
         )
         delivery = Delivery(
             record.outbox,
@@ -277,6 +291,7 @@ class Desk:
         return Engine(
             self.mailbox,
             Turns(self.mailbox, record.conversations, understanding, self.thinker, delivery, claimer, desk.work),
+            Arrivals(self.mailbox, record.conversations, delivery, claimer),
             Reports(record.statuses, record.quarantine),
             Apologies(record.conversations, delivery, claimer, apology_of(settings)),
             delivery,

@@ -1,5 +1,6 @@
 """Builds the recruiters' side: both lanes, what is shown of outcomes, commands, reconciliation."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import httpx
@@ -7,6 +8,7 @@ from redis.asyncio import Redis
 
 from app.channels.chatwoot import Chatwoot
 from app.channels.chatwoot_files import ChatwootFiles, ChatwootUploads
+from app.channels.chatwoot_inbound import Reading
 from app.channels.media import WhatsAppMedia
 from app.channels.whatsapp import WhatsApp
 from app.database.outbox import Channel
@@ -57,6 +59,7 @@ def desk_of(
     intake: Intake,
     wakeups: Wakeups,
     thinker: GraphThinker,
+    reading: Callable[[], Reading],
 ) -> DeskParts:
     """One set per process."""
     account = settings.chatwoot_account_id or 0
@@ -70,6 +73,15 @@ def desk_of(
     )
     files = ChatwootFiles(vendors.storage, str(vendors.chatwoot.base_url))
     uploads = ChatwootUploads(vendors.chatwoot, account_id=account)
+    reconciliation = Reconciliation(
+        chatwoot,
+        record.desk,
+        record.outbox,
+        mailbox,
+        intake,
+        silence_seconds=settings.human_silence_hours * 3600,
+        reading=reading,
+    )
     return DeskParts(
         whatsapp=whatsapp,
         lanes={
@@ -82,15 +94,10 @@ def desk_of(
             chatwoot,
             Commands(record.conversations, record.outbox, templates, mailbox, wakeups, VacancyLinks(record.vacancies)),
             erase_thinking=thinker.erase,
+            find_overtaken=reconciliation.find_overtaken,
             returned=lambda language: phrasebook.text(language, "returned"),
             team_id=settings.chatwoot_team_id or 0,
+            return_label=settings.chatwoot_return_label,
         ),
-        reconciliation=Reconciliation(
-            chatwoot,
-            record.desk,
-            mailbox,
-            intake,
-            silence_seconds=settings.human_silence_hours * 3600,
-            bots_speak=settings.chatwoot_bot_messages == "send",
-        ),
+        reconciliation=reconciliation,
     )

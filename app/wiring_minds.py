@@ -77,6 +77,7 @@ def company_of(settings: Settings) -> Company:
         privacy_url=privacy_url,
         alternative=alternative,
         timezone=settings.company_timezone,
+        country=settings.company_country or "",
         business_hours=settings.business_hours,
         answer_hours=settings.answer_hours,
     )

@@ -1,23 +1,18 @@
 """Documents that candidates send, read in a process of their own: bytes in, text with page numbers out."""
 
 import asyncio
-import contextlib
 import hashlib
-import sys
-from asyncio.subprocess import DEVNULL, PIPE, Process
-from pathlib import Path
 
 import msgspec
 
-import app
 from app.agents.documents_magic import MIME_OF, Kind, mismatch, recognise
 from app.agents.documents_text import DocumentRefused, Page, Reading, Reason, Remark, Verdict
+from app.confined.outside import NotStarted, in_child
 
 __all__ = ["DocumentReader", "DocumentRefused", "DocumentText", "Kind", "Page", "Reason", "Remark"]
 
 MOST_BYTES = 20 * 1024 * 1024
 _MOST_ANSWER = 4 * 1024 * 1024  # bytes of JSON; the reading's own limits stay far below
-_ROOT = Path(app.__file__).parent.parent  # where `app` is imported from
 _verdict = msgspec.json.Decoder(Verdict)
 
 
@@ -71,26 +66,14 @@ class DocumentReader:
 
     async def _in_child(self, kind: Kind, content: bytes) -> Reading:
         try:
-            child = await asyncio.create_subprocess_exec(
-                sys.executable,
-                *("-X", "utf8", "-m", "app.agents.documents_child", kind),
-                stdin=PIPE,
-                stdout=PIPE,
-                stderr=DEVNULL,
-                cwd=_ROOT,
-                env={"PYTHONDONTWRITEBYTECODE": "1"},  # none of ours: no key can leak from there
+            answer, status = await in_child(
+                "app.agents.documents_child", (kind,), content, most=_MOST_ANSWER, seconds=self._seconds
             )
-        except OSError:
+        except NotStarted:
             raise DocumentRefused(Reason.UNAVAILABLE) from None
-        try:
-            async with asyncio.timeout(self._seconds):
-                answer = await _exchange(child, content)
-                status = await child.wait()
         except TimeoutError:
             raise DocumentRefused(Reason.TOO_COMPLEX) from None
-        finally:
-            await _end(child)
-        if status < 0:  # killed: time, memory, or a crash in a parser
+        if status < 0:
             raise DocumentRefused(Reason.TOO_COMPLEX)
         try:
             verdict = _verdict.decode(answer)
@@ -99,31 +82,3 @@ class DocumentReader:
         if verdict.reading is None:
             raise DocumentRefused(verdict.refused or Reason.DAMAGED)
         return verdict.reading
-
-
-async def _exchange(child: Process, content: bytes) -> bytes:
-    if child.stdin is None or child.stdout is None:
-        raise TypeError("the reading process was started without pipes")
-    # The child reads everything before it writes, so that these two cannot wait for each other.
-    with contextlib.suppress(ConnectionError):
-        child.stdin.write(content)
-        await child.stdin.drain()
-        child.stdin.close()
-    return await _read_all(child.stdout)
-
-
-async def _read_all(stream: asyncio.StreamReader) -> bytes:
-    parts: list[bytes] = []
-    size = 0
-    while size <= _MOST_ANSWER and (part := await stream.read(65_536)):
-        parts.append(part)
-        size += len(part)
-    return b"".join(parts)
-
-
-async def _end(child: Process) -> None:
-    """No reading process outlives its turn, also when the turn is cancelled."""
-    if child.returncode is None:
-        with contextlib.suppress(ProcessLookupError):
-            child.kill()
-        await child.wait()

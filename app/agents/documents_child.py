@@ -5,10 +5,7 @@ sockets beyond the three it was born with, bounded memory, time and output. What
 """
 
 import codecs
-import contextlib
-import resource
 import sys
-from pathlib import Path
 
 import msgspec
 
@@ -16,6 +13,7 @@ from app.agents.documents_docx import read_docx
 from app.agents.documents_magic import Kind, plain_text
 from app.agents.documents_pdf import read_pdf
 from app.agents.documents_text import DocumentRefused, Reading, Reason, Verdict, finish
+from app.confined import inside
 
 # Python loads codecs when they are first used; then nothing can be opened any more.
 for _codec in ("utf-8-sig", "utf-16", "utf-16-le", "latin-1", "cp437"):
@@ -26,20 +24,8 @@ CPU_SECONDS = 10  # twenty dense pages take less than two
 
 
 def confine() -> None:
-    """Give up what reading does not need. Some systems know fewer limits; what they know is set."""
-    limits = {
-        resource.RLIMIT_AS: MEMORY_BYTES,
-        resource.RLIMIT_CPU: CPU_SECONDS,
-        resource.RLIMIT_CORE: 0,
-        resource.RLIMIT_FSIZE: 0,
-        resource.RLIMIT_NPROC: 0,
-        resource.RLIMIT_NOFILE: 3,  # stdin, stdout, stderr: nothing can be opened or connected from here on
-    }
-    with contextlib.suppress(OSError):  # the kernel should take this process first when memory runs out
-        Path("/proc/self/oom_score_adj").write_text("1000")
-    for limit, value in limits.items():
-        with contextlib.suppress(ValueError, OSError):
-            resource.setrlimit(limit, (value, value))
+    """No more than reading needs."""
+    inside.confine(memory_bytes=MEMORY_BYTES, cpu_seconds=CPU_SECONDS)
 
 
 def read(kind: Kind, content: bytes) -> Reading:

@@ -7,6 +7,7 @@ the framework costs more than the work). Nothing but one Redis write happens bef
 import asyncio
 import hmac
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from urllib.parse import parse_qs
 
@@ -16,10 +17,12 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.api.problems import problem
 from app.channels import chatwoot_inbound, whatsapp_inbound
+from app.channels.chatwoot_inbound import Reading
 from app.channels.signatures import SignatureRejected, verify_360dialog, verify_chatwoot
 from app.channels.whatsapp_inbound import BodyRejected
-from app.mailbox.intake import Intake, Item, Stored
-from app.recruiting.events import Event, Quarantined, RecruiterTyping
+from app.mailbox.intake import SHOWN, Intake, Item, Stored
+from app.recruiting.events import AppSaid, CandidateSaid, Event, Quarantined, RecruiterTyping
+from app.recruiting.messages import SILENT
 from app.telemetry.metrics import WEBHOOK_EVENTS, WEBHOOK_REQUESTS, WEBHOOK_STORE_SECONDS
 
 DIALOG360_PATH = "/webhooks/360dialog"
@@ -42,7 +45,6 @@ class Secrets:
     chatwoot: str
     verify_token: str
     chatwoot_account_id: int
-    chatwoot_bots_speak: bool = False
 
 
 @dataclass(frozen=True)
@@ -66,8 +68,11 @@ class Refused(Exception):
 class WebhookDoor:
     """ASGI: serves the webhook paths, hands every other request to `app`."""
 
-    def __init__(self, app: ASGIApp, intake: Intake, secrets: Secrets) -> None:
+    def __init__(
+        self, app: ASGIApp, intake: Intake, secrets: Secrets, reading: Callable[[], Reading] = Reading
+    ) -> None:
         self._app = app
+        self._reading = reading
         self._intake = intake
         self._secrets = secrets
 
@@ -110,7 +115,16 @@ class WebhookDoor:
             return Answer(401, "rejected_signature", "signature-rejected", str(error))
         except BodyRejected as error:
             return Answer(400, "rejected_body", "body-rejected", str(error))
-        items: list[Item] = [(address, key, _encode(event), False) for address, key, event in inbound.events]
+        items: list[Item] = [
+            (
+                address,
+                key,
+                _encode(event),
+                isinstance(event, AppSaid) and event.message.kind not in SILENT,
+                SHOWN if isinstance(event, CandidateSaid) else "",
+            )
+            for address, key, event in inbound.events
+        ]
         now = time.time()
         for item in inbound.malformed:
             event = Quarantined(source="360dialog", reason=item.reason, body=item.raw, at=now)
@@ -124,9 +138,7 @@ class WebhookDoor:
             return Answer(503, "unavailable", "door-closed", "CHATWOOT_WEBHOOK_SECRET is not set")
         try:
             verify_chatwoot(dict(scope["headers"]), body, self._secrets.chatwoot, time.time())
-            events = chatwoot_inbound.parse(
-                body, self._secrets.chatwoot_account_id, bots_speak=self._secrets.chatwoot_bots_speak
-            )
+            events = chatwoot_inbound.parse(body, self._secrets.chatwoot_account_id, self._reading())
         except SignatureRejected as error:
             return Answer(401, "rejected_signature", "signature-rejected", str(error))
         except BodyRejected as error:

@@ -79,12 +79,12 @@ class Chatwoot:
             made = await self._call("POST", "/contacts", body)
         return int(made["payload"]["contact"]["id"])
 
-    async def say(self, conversation_id: int, message: dict[str, Any], outbox_id: str) -> int:
+    async def say(self, conversation_id: int, message: dict[str, Any], outbox_id: str, *, as_bot: bool = True) -> int:
         """Create a message; `outbox_id` becomes its source_id. Returns Chatwoot's message id. Raises SendError."""
         attributes = {MARKER: outbox_id, **message.pop("content_attributes", {})}
         content = without_liquid(message.get("content") or "")
         body = {**message, "content": content, "source_id": outbox_id, "content_attributes": attributes}
-        if self._agent_bot_id and message.get("message_type") == "outgoing":
+        if as_bot and self._agent_bot_id and message.get("message_type") == "outgoing":
             body |= {"sender_type": "AgentBot", "sender_id": self._agent_bot_id}
         made = await self._call("POST", f"/conversations/{conversation_id}/messages", body)
         return int(made["id"])
@@ -135,6 +135,13 @@ class Chatwoot:
         """With conversations and files; gone already is as good. Raises SendError."""
         with contextlib.suppress(NotFound):
             await self._call("DELETE", f"/contacts/{contact_id}")
+
+    async def answers(self) -> bool:
+        """Whether it is there and takes our token."""
+        try:
+            return (await self._http.get("/api/v1/profile")).is_success
+        except httpx.HTTPError:
+            return False
 
     async def labels(self, conversation_id: int) -> list[str]:
         """Labels of a conversation."""

@@ -19,7 +19,7 @@ from app.recruiting.events import (
 # In `content_attributes` of everything we write: proof of an echo, even when the webhook overtakes our own answer.
 MARKER = "recruitment_desk"
 # Changes of a conversation that concern who may speak; the rest (waiting_since above all) moves with every message.
-OWNING = ("status", "assignee_id", "assignee_agent_bot_id")
+OWNING = ("status", "assignee_id", "assignee_agent_bot_id", "label_list")
 # How long a recruiter's typing holds the assistant back; Chatwoot repeats the event while they go on.
 TYPING_SECONDS = 6
 
@@ -78,11 +78,31 @@ class Webhook(msgspec.Struct):
     status: str = ""
     contact_inbox: ContactInbox = msgspec.field(default_factory=ContactInbox)
     meta: Meta | None = None
+    labels: list[str] | None = None
     changed_attributes: list[dict[str, Any]] | None = None
     is_private: bool | None = None
     user: Person | None = None
 
 
+class Reading(msgspec.Struct, frozen=True, kw_only=True):
+    """How to take what Chatwoot tells. `bots_speak`: what bots, rules, surveys and our own user write by hand goes to
+    the candidate, too; it never takes a conversation over. `service_user_id` 0 = not known yet. `return_label` gives a
+    conversation back to the assistant."""
+
+    bots_speak: bool = False
+    service_user_id: int = 0
+    return_label: str = ""
+
+    def returns(self, labels: list[str]) -> bool:
+        """Chatwoot keeps labels in lower case."""
+        return bool(self.return_label) and self.return_label.lower() in labels
+
+    def is_person(self, who: Person | None) -> bool:
+        """A user of Chatwoot who is not ourselves."""
+        return who is not None and who.type == "user" and (not self.service_user_id or who.id != self.service_user_id)
+
+
+PLAIN = Reading()
 # A pause that will be obeyed; what is wrong with another one is told by the turn.
 _PAUSE = re.compile(r"/pause(?:\s+[\d.,]+h?)?", re.IGNORECASE)
 DeskEvent = RecruiterSaid | RecruiterNoted | RecruiterDeleted | RecruiterTyping | DeskChanged
@@ -107,17 +127,16 @@ def desk_note(event: DeskEvent) -> str:
     match event:
         case DeskChanged():
             assignee = f"{event.assignee_type}:{event.assignee_id}" if event.assignee_id else ""
-            return f"state|{event.at:.6f}|{event.status}|{assignee}"
+            return f"state|{event.at:.6f}|{event.status}|{assignee}|{'1' if event.labelled else ''}"
         case RecruiterTyping():
             return f"typing|{TYPING_SECONDS}"
     return ""
 
 
-def parse(body: bytes, account_id: int, *, bots_speak: bool = False) -> list[tuple[str, str, DeskEvent]]:
+def parse(body: bytes, account_id: int, reading: Reading = PLAIN) -> list[tuple[str, str, DeskEvent]]:
     """(address, dedupe id, event), at most one. Raises BodyRejected when the body is not a Chatwoot webhook.
 
-    Other accounts, other inboxes and our own echoes give no event; what bots, rules and surveys write only if
-    `bots_speak`.
+    Other accounts, other inboxes and our own echoes give no event.
     """
     try:
         hook = _webhook.decode(body)
@@ -127,17 +146,17 @@ def parse(body: bytes, account_id: int, *, bots_speak: bool = False) -> list[tup
         return []
     match hook.event:
         case "message_created" if hook.conversation is not None:
-            return _message(hook, hook.conversation, bots_speak=bots_speak)
+            return _message(hook, hook.conversation, reading)
         case "message_updated" if hook.conversation is not None:
             return _deleted(hook, hook.conversation)
         case "conversation_status_changed" | "conversation_updated":
-            return _desk(hook)
+            return _desk(hook, reading)
         case "conversation_typing_on" if hook.conversation is not None:
-            return _typing(hook, hook.conversation)
+            return _typing(hook, hook.conversation, reading)
     return []
 
 
-def of_api(message: dict[str, Any], address: str, *, bots_speak: bool = False) -> list[tuple[str, str, DeskEvent]]:
+def of_api(message: dict[str, Any], address: str, reading: Reading) -> list[tuple[str, str, DeskEvent]]:
     """The same from a message as the API lists it (reconciliation): numbers for types, Unix seconds for times."""
     kinds = {0: "incoming", 1: "outgoing", 2: "activity", 3: "template"}
     kind = message.get("message_type")
@@ -157,12 +176,12 @@ def of_api(message: dict[str, Any], address: str, *, bots_speak: bool = False) -
     if (hook.content_attributes or {}).get("deleted"):
         # A listing says neither when it was deleted nor, by then, what it said.
         return _deleted(msgspec.structs.replace(hook, updated_at=hook.created_at), conversation)
-    return _message(hook, conversation, bots_speak=bots_speak)
+    return _message(hook, conversation, reading)
 
 
-def _message(hook: Webhook, conversation: Conversation, *, bots_speak: bool) -> list[tuple[str, str, DeskEvent]]:
+def _message(hook: Webhook, conversation: Conversation, reading: Reading) -> list[tuple[str, str, DeskEvent]]:
     address = conversation.contact_inbox.source_id
-    by_person = hook.sender is not None and hook.sender.type == "user" and hook.message_type == "outgoing"
+    by_person = reading.is_person(hook.sender) and hook.message_type == "outgoing"
     attributes = hook.content_attributes or {}
     # Webhooks are built late: one of a message that has been deleted since carries Chatwoot's placeholder.
     ours = bool(hook.source_id) or MARKER in attributes or bool(attributes.get("deleted"))
@@ -170,7 +189,7 @@ def _message(hook: Webhook, conversation: Conversation, *, bots_speak: bool) -> 
     automatic = by_rule or not by_person
     if not address.startswith("wa:") or hook.message_type not in ("outgoing", "template") or ours:
         return []
-    if automatic and (not bots_speak or hook.private is not False):
+    if automatic and (not reading.bots_speak or hook.private is not False):
         return []
     sender = hook.sender or Person()
     message_id, at, text = int(hook.id), _seconds(hook.created_at), _stored(hook.content or "")
@@ -210,10 +229,9 @@ def _deleted(hook: Webhook, conversation: Conversation) -> list[tuple[str, str, 
     return [(address, f"cw:message_deleted:{message_id}", deleted)]
 
 
-def _typing(hook: Webhook, conversation: Conversation) -> list[tuple[str, str, DeskEvent]]:
+def _typing(hook: Webhook, conversation: Conversation, reading: Reading) -> list[tuple[str, str, DeskEvent]]:
     address = conversation.contact_inbox.source_id
-    by_person = hook.user is not None and hook.user.type == "user"
-    if not address.startswith("wa:") or not by_person or hook.is_private is not False:
+    if not address.startswith("wa:") or not reading.is_person(hook.user) or hook.is_private is not False:
         return []
     return [(address, "", RecruiterTyping(conversation_id=conversation.id))]
 
@@ -228,7 +246,7 @@ def _attachment(item: Attachment) -> RecruiterAttachment:
     )
 
 
-def _desk(hook: Webhook) -> list[tuple[str, str, DeskEvent]]:
+def _desk(hook: Webhook, reading: Reading) -> list[tuple[str, str, DeskEvent]]:
     address = hook.contact_inbox.source_id
     changed = {name for change in hook.changed_attributes or [] for name in change}
     if not address.startswith("wa:"):
@@ -237,7 +255,8 @@ def _desk(hook: Webhook) -> list[tuple[str, str, DeskEvent]]:
         changed.add("status")
     meta = hook.meta or Meta()
     assignee = meta.assignee.id if meta.assignee else 0
-    event_id = f"cw:desk:{hook.id}:{hook.updated_at}:{hook.status}:{meta.assignee_type}:{assignee}"
+    labelled = reading.returns(hook.labels or [])
+    event_id = f"cw:desk:{hook.id}:{hook.updated_at}:{hook.status}:{meta.assignee_type}:{assignee}:{labelled:d}"
     event = DeskChanged(
         conversation_id=int(hook.id),
         at=_seconds(hook.updated_at),
@@ -246,6 +265,7 @@ def _desk(hook: Webhook) -> list[tuple[str, str, DeskEvent]]:
         assignee_id=assignee,
         assignee_type=meta.assignee_type or "",
         changed=[name for name in OWNING if name in changed],
+        labelled=labelled,
     )
     return [(address, event_id, event)]
 

@@ -6,33 +6,18 @@ The first line of its answer is the new type, or "!" and the reason why there is
 """
 
 import contextlib
-import resource
 import sys
-from pathlib import Path
 
 from app.channels.media_recognise import NotConverted, Reason, Source
+from app.confined import inside
 
 MEMORY_BYTES = 1024 * 1024 * 1024  # of address space, libraries included
 CPU_SECONDS = 30  # above the wall time that the parent waits: ends a process whose parent died
 
 
 def confine(*, threads: bool = False) -> None:
-    """Give up what converting does not need. Some systems know fewer limits; what they know is set."""
-    limits = {
-        resource.RLIMIT_AS: MEMORY_BYTES,
-        resource.RLIMIT_CPU: CPU_SECONDS,
-        resource.RLIMIT_CORE: 0,
-        resource.RLIMIT_FSIZE: 0,
-        resource.RLIMIT_NPROC: 0,
-        resource.RLIMIT_NOFILE: 3,  # stdin, stdout, stderr: nothing can be opened or connected from here on
-    }
-    if threads:
-        del limits[resource.RLIMIT_NPROC]
-    with contextlib.suppress(OSError):  # the kernel should take this process first when memory runs out
-        Path("/proc/self/oom_score_adj").write_text("1000")
-    for limit, value in limits.items():
-        with contextlib.suppress(ValueError, OSError):
-            resource.setrlimit(limit, (value, value))
+    """No more than converting needs."""
+    inside.confine(memory_bytes=MEMORY_BYTES, cpu_seconds=CPU_SECONDS, threads=threads)
 
 
 def convert(source: Source, content: bytes, cap: int) -> tuple[str, bytes]:

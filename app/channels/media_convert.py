@@ -2,19 +2,15 @@
 media_child, so that neither its memory nor its libraries reach this one."""
 
 import asyncio
-import contextlib
 import hashlib
-import sys
-from asyncio.subprocess import DEVNULL, PIPE, Process
-from pathlib import Path, PurePath
+from pathlib import PurePath
 
-import app
 from app.channels.errors import Rejected, Retry
 from app.channels.media import MediaFile, MediaTooLarge
 from app.channels.media_recognise import Reason, Source, converted_from
 from app.channels.media_types import ACCEPTED, CAPS, MEGABYTE, known_form, whatsapps_name
+from app.confined.outside import NotStarted, in_child
 
-_ROOT = Path(app.__file__).parent.parent  # where `app` is imported from
 _ENDINGS = {"image/jpeg": ".jpg", "image/png": ".png", "audio/ogg": ".ogg", "video/mp4": ".mp4"}
 _SLOT_SECONDS = 5.0
 # A send may be taken for lost after 30 seconds, of which the download needs some.
@@ -56,26 +52,15 @@ class MediaConverter:
 
     async def _in_child(self, source: Source, content: bytes) -> bytes:
         cap = CAPS["image" if source.tool == "picture" else "video"]
+        arguments = (source.tool, source.form, str(cap))
         try:
-            child = await asyncio.create_subprocess_exec(
-                sys.executable,
-                *("-X", "utf8", "-m", "app.channels.media_child", source.tool, source.form, str(cap)),
-                stdin=PIPE,
-                stdout=PIPE,
-                stderr=DEVNULL,
-                cwd=_ROOT,
-                env={"PYTHONDONTWRITEBYTECODE": "1"},  # none of ours: no key can leak from there
+            answer, status = await in_child(
+                "app.channels.media_child", arguments, content, most=cap + MEGABYTE, seconds=self._seconds
             )
-        except OSError:
+        except NotStarted:
             raise Retry("the file cannot be converted at the moment", kind="media") from None
-        try:
-            async with asyncio.timeout(self._seconds):
-                answer = await _exchange(child, content, cap + MEGABYTE)
-                status = await child.wait()
         except TimeoutError:
             raise _refused(Reason.LONG, source) from None
-        finally:
-            await _end(child)
         if status < 0:  # killed: time, memory, or a crash in a decoder
             raise _refused(Reason.HUGE, source)
         if status > 0:  # not the file's fault: an installation without the libraries
@@ -95,27 +80,3 @@ def _refused(reason: Reason, source: Source) -> Rejected:
             return MediaTooLarge(f"The {what} is too long to be converted for WhatsApp. {ACCEPTED}")
         case Reason.DAMAGED:
             return Rejected(f"The {what} is damaged or of an unknown kind. {ACCEPTED}", kind="media")
-
-
-async def _exchange(child: Process, content: bytes, most: int) -> bytes:
-    if child.stdin is None or child.stdout is None:
-        raise TypeError("the converting process was started without pipes")
-    # The child reads everything before it writes, so that these two cannot wait for each other.
-    with contextlib.suppress(ConnectionError):
-        child.stdin.write(content)
-        await child.stdin.drain()
-        child.stdin.close()
-    parts: list[bytes] = []
-    size = 0
-    while size <= most and (part := await child.stdout.read(65_536)):
-        parts.append(part)
-        size += len(part)
-    return b"".join(parts)
-
-
-async def _end(child: Process) -> None:
-    """No converting process outlives its send, also when that is cancelled."""
-    if child.returncode is None:
-        with contextlib.suppress(ProcessLookupError):
-            child.kill()
-        await child.wait()

@@ -9,23 +9,12 @@ from typing import Any, TypeVar
 import msgspec
 
 from app.channels import whatsapp_wire as wire
-from app.recruiting.events import CandidateSaid, IdentityChanged, Sender, StatusReported
+from app.recruiting.events import AppSaid, CandidateSaid, IdentityChanged, Sender, StatusReported
 from app.recruiting.messages import ContactCard, InboundMessage, Kind, Location, Media
 
 MAX_UPDATES = 1000  # Meta: up to 1,000 updates per POST
 # Meta's format of a business-scoped user id: country code, a dot, up to 128 alphanumerics; parents have `CC.ENT.`.
 BSUID = re.compile(r"[A-Z]{2}\.(?:ENT\.)?[A-Za-z0-9]{1,128}")
-# Fields of the platform that carry nothing for a conversation; anything else unknown is quarantined.
-SILENT_FIELDS = frozenset(
-    {
-        "account_alerts", "account_review_update", "account_update", "automatic_events", "business_capability_update",
-        "business_username_update", "calls", "flows", "group_lifecycle_update", "group_participants_update",
-        "group_settings_update", "group_status_update", "history", "message_template_components_update",
-        "message_template_quality_update", "message_template_status_update", "payment_configuration_update",
-        "phone_number_name_update", "phone_number_quality_update", "security", "smb_app_state_sync",
-        "smb_message_echoes", "template_category_update", "tracking_events", "user_preferences",
-    }
-)  # fmt: skip
 _MEDIA_KINDS = {
     "image": Kind.IMAGE,
     "video": Kind.VIDEO,
@@ -50,7 +39,9 @@ class Malformed(msgspec.Struct, frozen=True):
 class Inbound(msgspec.Struct):
     """What one POST said. `ignored` counts updates of fields that carry nothing for a conversation."""
 
-    events: list[tuple[str, str, CandidateSaid | IdentityChanged | StatusReported]]  # (address, dedupe id, event)
+    events: list[
+        tuple[str, str, CandidateSaid | IdentityChanged | AppSaid | StatusReported]
+    ]  # (address, dedupe id, event)
     malformed: list[Malformed]
     ignored: int = 0
 
@@ -173,16 +164,17 @@ def _salvage(raw: wire.RawValue, whole: msgspec.Raw, inbound: Inbound) -> wire.V
         metadata=metadata,
         contacts=list(each(raw.contacts, wire.Contact, "contact")),
         messages=list(each(raw.messages, wire.Message, "message")),
+        message_echoes=list(each(raw.message_echoes, wire.Echo, "message echo")),
         statuses=list(each(raw.statuses, wire.Status, "status")),
         user_id_update=list(each(raw.user_id_update, wire.UserIdUpdate, "user_id_update")),
     )
 
 
 def _read_value(field: str, value: wire.Value, inbound: Inbound, raw: bytes) -> None:
-    if field in SILENT_FIELDS:
+    if field in wire.SILENT_FIELDS:
         inbound.ignored += 1
         return
-    if field not in ("messages", "user_id_update"):
+    if field not in ("messages", "user_id_update", "smb_message_echoes"):
         inbound.malformed.append(Malformed("unknown field of the webhook", _text(raw)))
         return
     number_id = value.metadata.phone_number_id
@@ -190,6 +182,8 @@ def _read_value(field: str, value: wire.Value, inbound: Inbound, raw: bytes) -> 
         _read_user_id_update(number_id, update, inbound)
     for message in value.messages:
         _read_message(number_id, message, value.contacts, inbound)
+    for echo in value.message_echoes:
+        _read_echo(number_id, echo, inbound)
     for status in value.statuses:
         event = StatusReported(
             wamid=status.id,
@@ -247,6 +241,17 @@ def _read_message(number_id: str, message: wire.Message, contacts: list[wire.Con
         return
     said = CandidateSaid(number_id=number_id, sender=sender, message=_content(message))
     inbound.events.append((address, message.id, said))
+
+
+def _read_echo(number_id: str, echo: wire.Echo, inbound: Inbound) -> None:
+    bsuid, wa_id = echo.to_user_id, echo.to
+    if BSUID.fullmatch(wa_id):
+        bsuid, wa_id = bsuid or wa_id, ""
+    if not echo.id or not (bsuid or wa_id):
+        inbound.malformed.append(Malformed("message echo without id or recipient", msgspec.json.encode(echo).decode()))
+        return
+    said = AppSaid(number_id=number_id, recipient=Sender(bsuid=bsuid, wa_id=wa_id), message=_content(echo))
+    inbound.events.append((address_of(number_id, bsuid or wa_id), echo.id, said))
 
 
 def _read_system(number_id: str, address: str, message: wire.Message, sender: Sender, inbound: Inbound) -> None:

@@ -5,6 +5,18 @@ Shapes: Meta's webhook reference as forwarded by 360Dialog (BSUID fields are liv
 
 import msgspec
 
+# Fields of the platform that carry nothing for a conversation; anything else unknown is quarantined.
+SILENT_FIELDS = frozenset(
+    {
+        "account_alerts", "account_review_update", "account_update", "automatic_events", "business_capability_update",
+        "business_username_update", "calls", "flows", "group_lifecycle_update", "group_participants_update",
+        "group_settings_update", "group_status_update", "history", "message_template_components_update",
+        "message_template_quality_update", "message_template_status_update", "payment_configuration_update",
+        "phone_number_name_update", "phone_number_quality_update", "security", "smb_app_state_sync",
+        "template_category_update", "tracking_events", "user_preferences",
+    }
+)  # fmt: skip
+
 
 class Metadata(msgspec.Struct):
     phone_number_id: str = ""
@@ -150,6 +162,13 @@ class Message(msgspec.Struct, rename={"from_": "from"}):
     referral: Referral | None = None
 
 
+class Echo(Message):
+    """What a person wrote in the WhatsApp Business app: `from` is our own number."""
+
+    to: str = ""
+    to_user_id: str = ""
+
+
 class ErrorObject(msgspec.Struct):
     code: int = 0
     title: str = ""
@@ -183,6 +202,7 @@ class Value(msgspec.Struct):
     metadata: Metadata = msgspec.field(default_factory=Metadata)
     contacts: list[Contact] = []
     messages: list[Message] = []
+    message_echoes: list[Echo] = []
     statuses: list[Status] = []
     user_id_update: list[UserIdUpdate] = []
 
@@ -206,6 +226,7 @@ class RawValue(msgspec.Struct):
     metadata: msgspec.Raw = msgspec.Raw(b"{}")
     contacts: msgspec.Raw = msgspec.Raw(b"[]")
     messages: msgspec.Raw = msgspec.Raw(b"[]")
+    message_echoes: msgspec.Raw = msgspec.Raw(b"[]")
     statuses: msgspec.Raw = msgspec.Raw(b"[]")
     user_id_update: msgspec.Raw = msgspec.Raw(b"[]")
 

@@ -189,6 +189,15 @@ class CommitResult(msgspec.Struct, kw_only=True):
     claimed: list[ClaimedRow]
 
 
+class Shown(msgspec.Struct, kw_only=True):
+    """Messages are stored ahead of their turn; `claimed` are Chatwoot's rows leased to the worker, in this order."""
+
+    conversation_id: str
+    address: str
+    owner: Owner
+    claimed: list[ClaimedRow]
+
+
 class TurnRecord(msgspec.Struct, kw_only=True):
     """One entry of the decision log."""
 
@@ -205,6 +214,10 @@ class ConversationView(OpenTurn, kw_only=True):
     addresses: list[str]
     turns: list[TurnRecord]
     outbox: list[OutboxRow]
+
+
+class _Located(msgspec.Struct):
+    address: str
 
 
 class Conversations:
@@ -236,10 +249,45 @@ class Conversations:
             p["previous"] = msgspec.to_builtins(previous)
         return await self._pool.call("open_turn", p, OpenTurn)
 
+    async def show_arrivals(
+        self,
+        *,
+        address: str,
+        number_id: str,
+        sender: Sender,
+        previous: Sender | None,
+        messages: list[NewMessage],
+        outbox: list[NewOutboxRow],
+        worker: str,
+        lease_seconds: float,
+    ) -> Shown | None:
+        """Store a candidate's messages before their turn, with the rows that show them. Known ones are ignored.
+
+        Creates who is unknown, as `open_turn` does. None: nothing was done, the turn will do it.
+        """
+        p: dict[str, Any] = {
+            "address": address,
+            "number_id": number_id,
+            **msgspec.to_builtins(sender),
+            "messages": messages,
+            "outbox": outbox,
+            "window_at": max(message.sent_at for message in messages),
+            "worker": worker,
+            "lease_seconds": lease_seconds,
+        }
+        if previous is not None:
+            p["previous"] = msgspec.to_builtins(previous)
+        return await self._pool.call("show_arrivals", p, Shown | None)
+
     async def find(self, address: str, message_ids: list[str] | None = None) -> OpenTurn | None:
         """Load the conversation at a known address; None if there is none."""
         p = {"address": address, "message_ids": message_ids or []}
         return await self._pool.call("open_turn", p, OpenTurn | None)
+
+    async def locate(self, number_id: str, person: Sender) -> str:
+        """Address of the conversation with a person we know; empty if we do not."""
+        p = {"number_id": number_id, "bsuid": person.bsuid, "wa_id": person.wa_id}
+        return (await self._pool.call("locate_conversation", p, _Located)).address
 
     async def commit_turn(self, commit: TurnCommit) -> CommitResult:
         """Write a turn once; repeating the same `turn_id` writes nothing and still claims what is due."""

@@ -124,6 +124,10 @@ class _Added(msgspec.Struct):
     added: int
 
 
+class _Hurried(msgspec.Struct):
+    hurried: int
+
+
 class _Settled(msgspec.Struct):
     settled: int
 
@@ -170,6 +174,10 @@ class Outbox:
     async def due(self, *, channel: Channel | None = None, limit: int = 100) -> list[Lane]:
         """Lanes that have claimable work now, oldest first."""
         return await self._pool.call("due_outbox", {"channel": channel, "limit": limit}, list[Lane])
+
+    async def hurry(self, channel: Channel) -> int:
+        """The vendor is there again: rows that wait for their next try are due now. Returns how many."""
+        return (await self._pool.call("hurry_outbox", {"channel": channel}, _Hurried)).hurried
 
     async def settle(self, worker: str, results: list[Settlement]) -> int:
         """Record outcomes; returns how many rows changed or already said so."""

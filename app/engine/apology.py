@@ -4,6 +4,7 @@ from collections.abc import Callable
 from uuid import NAMESPACE_OID, uuid5
 
 from app.database.conversations import CommitStatus, Conversations, Owner, OwnerChange, TurnCommit
+from app.database.outbox import Channel
 from app.engine.composing import Composer, Worker
 from app.engine.delivery import Delivery
 from app.mailbox.dead_letters import DeadLetter
@@ -53,6 +54,6 @@ class Apologies:
         if result.status in (CommitStatus.STALE, CommitStatus.TAKEN_OVER):
             return False
         if result.claimed:
-            await self._delivery.send_claimed(opened.conversation_id, opened.address, result.claimed)
+            await self._delivery.send(opened.conversation_id, opened.address, Channel.WHATSAPP, result.claimed)
         await self._delivery.mirror_soon(opened.conversation_id, opened.address, result.turn_no)
         return True

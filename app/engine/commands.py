@@ -3,6 +3,8 @@
 import time
 from dataclasses import replace
 
+import msgspec
+
 from app.channels.markup import to_chatwoot
 from app.channels.whatsapp import Template
 from app.database.conversations import Conversations, ConversationView, OpenTurn, Owner, OwnerChange
@@ -33,6 +35,17 @@ HELP = """Commands, as private notes:
 - `/forget` erase this person (asks to confirm)"""
 LATE = "A person has written to the candidate since this `/bot`. Write `/bot` again to give the conversation back."
 FORGOTTEN_NOT = "Backups, logs of 360Dialog and Meta, and copies on the candidate's phone are outside its reach."
+
+
+class Again(msgspec.Struct, frozen=True, kw_only=True):
+    """What a `/retry` does: outbox rows to send once more, and what the recruiter is told."""
+
+    rows: list[str]
+    answer: str
+
+
+_encoder = msgspec.json.Encoder()
+_again = msgspec.json.Decoder(Again)
 
 
 class Commands:
@@ -83,7 +96,7 @@ class Commands:
             case "/match":
                 answer = await self._vacancies.answer(opened)
             case "/retry":
-                answer = done[key] = done.get(key) or await self._retry(opened)
+                answer = done[key] = done.get(key) or await self._retry(opened, key)
             case "/why":
                 view = await self._conversations.view(conversation_id=opened.conversation_id)
                 answer = why(view) if view is not None else "Nothing is recorded."
@@ -127,20 +140,32 @@ class Commands:
         }
         return replace(acts, templates=[*acts.templates, (key, params)]), f"`{chosen.name}` is on its way."
 
-    async def _retry(self, opened: OpenTurn) -> str:
+    async def _retry(self, opened: OpenTurn, key: str) -> str:
+        """What is sent again is decided once: after a crash the rest of it is, and the answer stays true."""
+        plan = await self._mailbox.decided(opened.address, key)
+        if not plan:
+            decided = _encoder.encode(await self._what_failed(opened)).decode()
+            plan = await self._mailbox.decide(opened.address, key, decided)
+        again = _again.decode(plan)
+        for row_id in again.rows:
+            await self._outbox.rearm(row_id)
+        return again.answer
+
+    async def _what_failed(self, opened: OpenTurn) -> Again:
         view = await self._conversations.view(conversation_id=opened.conversation_id)
         rows = [row for row in (view.outbox if view else []) if row.channel is Channel.WHATSAPP]
         failed = [row for row in rows if row.state in (State.FAILED, State.DEAD)][-MOST_RETRIES:]
         if not failed:
-            return "Nothing failed here."
+            return Again(rows=[], answer="Nothing failed here.")
         closed = opened.window_expires_at is None or opened.window_expires_at.timestamp() <= time.time()
         if closed and any(row.kind != "template" for row in failed):
             failed = [row for row in failed if row.kind == "template"]
             if not failed:
                 listed = templates_text(await self._templates.all())
-                return f"The 24-hour window is still closed; only a template can be sent.\n\n{listed}"
-        sent = [row.id for row in failed if await self._outbox.rearm(row.id)]
-        return f"{len(sent)} of the messages that failed are sent again."
+                closed_text = "The 24-hour window is still closed; only a template can be sent."
+                return Again(rows=[], answer=f"{closed_text}\n\n{listed}")
+        answer = f"{len(failed)} of the messages that failed are sent again."
+        return Again(rows=[row.id for row in failed], answer=answer)
 
 
 def _chosen(found: list[Template], words: list[str], fields: str) -> tuple[Template | None, list[str]]:

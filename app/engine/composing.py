@@ -23,9 +23,9 @@ from app.database.outbox import Channel, NewOutboxRow
 from app.engine.desk_acts import NO_ACTS, Acts
 from app.engine.folding import Fold, recruiter_id
 from app.engine.ownership import Ownership
-from app.engine.rendering import inbound_text, reply_text
-from app.recruiting.events import RecruiterSaid
-from app.recruiting.messages import Kind, Reply
+from app.engine.rendering import inbound_text, reply_text, understood_text
+from app.recruiting.events import AppSaid, RecruiterSaid
+from app.recruiting.messages import InboundMessage, Kind, Reply
 from app.recruiting.said import heard
 from app.recruiting.window import expires_at
 
@@ -35,7 +35,10 @@ STATUS_OF_OWNER = {Owner.ASSISTANT: "pending", Owner.HUMAN: "open", Owner.NOBODY
 
 # Changes of owner that Chatwoot's status does not show by itself.
 SHOWN_BY_US = frozenset(
-    {"recruiter_wrote", "assigned", "assigned_to_bot", "silence", "pause_over", "command_bot", "command_pause"}
+    {
+        *("recruiter_wrote", "app_wrote", "assigned", "assigned_to_bot", "label", "silence", "pause_over"),
+        *("command_bot", "command_pause"),
+    }
 )
 # The candidate is told that the assistant goes on: nobody gave the conversation back by hand.
 VISIBLY_RETURNED = frozenset({"silence", "pause_over"})
@@ -56,6 +59,28 @@ class Worker:
 
     name: str
     lease_seconds: float
+
+
+def arrival(message: InboundMessage) -> tuple[NewMessage, NewOutboxRow]:
+    """A candidate's message for the transcript, and the row that shows it in Chatwoot. Both are the same whether they
+    are stored when it arrives or by its turn."""
+    body: dict[str, Any] = {"text": inbound_text(message), "message_id": message.message_id}
+    if message.media is not None:
+        body["media"] = {**msgspec.to_builtins(message.media), "voice": message.kind is Kind.VOICE}
+    if quoted := message.reply_to or message.target_id:
+        body["reply_to"] = quoted
+    stored = NewMessage(
+        message_id=message.message_id,
+        author="candidate",
+        kind=message.kind,
+        text=heard(message).text,
+        choice_id=message.choice_id,
+        payload=msgspec.to_builtins(message),
+        sent_at=message.sent_at,
+    )
+    row_id = str(uuid5(NAMESPACE_OID, f"incoming:{message.message_id}"))
+    row = NewOutboxRow(id=row_id, channel=Channel.CHATWOOT, kind="incoming", author="system", body=body)
+    return stored, row
 
 
 class Composer:
@@ -81,37 +106,37 @@ class Composer:
         key: str = "",
     ) -> str:
         """`key`: the row belongs to this act, whichever turn writes it; else to its place in this turn."""
-        if channel is Channel.CHATWOOT and self._desk is not None:
-            body = {**body, "desk": self._desk}
         row_id = str(uuid5(NAMESPACE_OID, key or f"{self._turn_id}:{len(self.outbox)}"))
-        self.outbox.append(
-            NewOutboxRow(id=row_id, channel=channel, kind=kind, author=author, body=body, mirrors=mirrors)
-        )
+        self._add(NewOutboxRow(id=row_id, channel=channel, kind=kind, author=author, body=body, mirrors=mirrors))
         return row_id
 
+    def _add(self, row: NewOutboxRow) -> None:
+        if row.channel is Channel.CHATWOOT and self._desk is not None:
+            row.body = {**row.body, "desk": self._desk}
+        self.outbox.append(row)
+
     def candidate(self, fold: Fold) -> None:
-        """The candidate's messages, shown to the recruiter as they are."""
+        """The candidate's messages, shown to the recruiter as they came; what was heard or read in them in a note."""
         wa_id, beside = self._opened.recipient.wa_id, [event.message for event in fold.said]
+        as_it_came = {event.message.message_id: event.message for event in fold.plain}
         for event in fold.said:
             message = event.message
-            self.messages.append(
-                NewMessage(
-                    message_id=message.message_id,
-                    author="candidate",
-                    kind=message.kind,
-                    # Of a pin its place, of the own card its lines: so that quotes are found in the transcript.
-                    text=heard(message, wa_id=wa_id, beside=beside).text,
-                    choice_id=message.choice_id,
-                    payload=msgspec.to_builtins(message),
-                    sent_at=message.sent_at,
-                )
-            )
-            body: dict[str, Any] = {"text": inbound_text(message), "message_id": message.message_id}
-            if message.media is not None:
-                body["media"] = {**msgspec.to_builtins(message.media), "voice": message.kind is Kind.VOICE}
-            if quoted := message.reply_to or message.target_id:
-                body["reply_to"] = quoted
-            self._row(Channel.CHATWOOT, "incoming", "system", body)
+            plain = as_it_came.get(message.message_id, message)
+            stored, shown = arrival(plain)
+            # Of a pin its place, of the own card its lines: so that quotes are found in the transcript.
+            text = heard(message, wa_id=wa_id, beside=beside).text
+            self.messages.append(msgspec.structs.replace(stored, text=text))
+            self._add(shown)
+            if words := message.text.removeprefix(plain.text).strip():
+                body = {"text": understood_text(message, words), "reply_to": message.message_id}
+                self._row(Channel.CHATWOOT, "note", "system", body, key=f"understood:{message.message_id}")
+
+    def in_app(self, event: AppSaid) -> None:
+        """The candidate has these words already; recruiters see who wrote them and where."""
+        stored, shown = arrival(event.message)
+        self.messages.append(msgspec.structs.replace(stored, author="human"))
+        body = {**shown.body, "text": f"📱 {shown.body['text']}"}
+        self._add(msgspec.structs.replace(shown, kind="outgoing", author="human", body=body))
 
     def recruiter(self, event: RecruiterSaid) -> None:
         """A recruiter's words go to the candidate; Chatwoot has them already."""
@@ -196,6 +221,10 @@ class Composer:
         """Who answers what the assistant hands over."""
         self._row(Channel.CHATWOOT, "team", "system", {"team_id": team_id})
 
+    def unlabel(self, label: str) -> None:
+        """The label has done its work."""
+        self._row(Channel.CHATWOOT, "unlabel", "system", {"label": label})
+
     def status(self, owner: Owner) -> None:
         """Show in Chatwoot who speaks now."""
         self._row(Channel.CHATWOOT, "status", "system", {"status": STATUS_OF_OWNER[owner]})
@@ -232,12 +261,7 @@ def compose(
         composer.phone()
     if fold.remarks:
         composer.note("\n".join(to_chatwoot(remark) for remark in fold.remarks))
-    for event in fold.recruiter:
-        composer.recruiter(event)
-    for key, text in acts.answers:
-        composer.note(text, key)
-    for key, params in acts.templates:
-        composer.template(params, key, now=now)
+    _answer(composer, fold, acts, now)
     change = ownership.change
     if acts.returned and change is not None and change.reason in VISIBLY_RETURNED:
         if composer.window_open(now) and not opened.opted_out:
@@ -268,6 +292,20 @@ def compose(
     commit.decision = with_aid(decision, "transcription", fold.heard)
     commit.messages, commit.outbox = composer.messages, composer.outbox
     return commit
+
+
+def _answer(composer: Composer, fold: Fold, acts: Acts, now: float) -> None:
+    """What recruiters said and asked for."""
+    for typed in fold.app:
+        composer.in_app(typed)
+    for event in fold.recruiter:
+        composer.recruiter(event)
+    for key, text in acts.answers:
+        composer.note(text, key)
+    for key, params in acts.templates:
+        composer.template(params, key, now=now)
+    if any(event.labelled for event in fold.desk):
+        composer.unlabel(acts.return_label)
 
 
 def _apply(commit: TurnCommit, composer: Composer, proposal: dict[str, Any], *, author: str, now: float) -> None:

@@ -58,9 +58,9 @@ class Delivery:
         self._lease_seconds = lease_seconds
         self._reconcile_seconds = reconcile_seconds
 
-    async def send_claimed(self, conversation_id: str, address: str, rows: list[ClaimedRow]) -> None:
-        """Send the WhatsApp rows that a commit has just claimed for us."""
-        await self._send_all(conversation_id, address, Channel.WHATSAPP, rows)
+    async def send(self, conversation_id: str, address: str, channel: Channel, rows: list[ClaimedRow]) -> bool:
+        """Send rows that were claimed for us with what wrote them; True when each has reached its end."""
+        return await self._send_all(conversation_id, address, channel, rows)
 
     async def mirror_soon(self, conversation_id: str, address: str, turn_no: int) -> None:
         """Chatwoot's lane must not keep the candidate waiting: a task of its own works on it."""

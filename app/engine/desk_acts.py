@@ -19,6 +19,7 @@ class Acts:
     paused_at: float = 0.0  # Unix seconds by Chatwoot: when a pause was asked for
     returned: str = ""
     erase: bool = False
+    return_label: str = ""  # gives a conversation back, and is then taken off
     team_id: int = 0  # who answers what the assistant hands over; 0 = nobody in particular
 
 

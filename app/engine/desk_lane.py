@@ -24,6 +24,8 @@ log = get_logger()
 # Chatwoot takes 200 messages a minute in one conversation, recruiters' own included.
 MOST_PER_MINUTE = 150
 HALT_SECONDS = 30.0
+# Kinds of errors after which the lanes wait, each by its own clock, although one look would serve all.
+AWAY = frozenset({"network", "timeout", "server"})
 REMADE = "This conversation was deleted here and made again; what was said before is in the record."
 WINDOW_ATTRIBUTE = "reply_window_until"
 MISSING_FILE = "(the file could not be fetched from WhatsApp)"
@@ -31,8 +33,8 @@ MISSING_FILE = "(the file could not be fetched from WhatsApp)"
 
 class ChatwootLane:
     """Rows to the recruiter: `incoming`, `outgoing`, `note` (body `text`), `status` (`status`), `profile` (`contact`,
-    `conversation`, `labels`), `phone` (`phone_number`), `team` (`team_id`), `merge` (`contact_id` that becomes part of
-    this one)."""
+    `conversation`, `labels`), `unlabel` (`label`), `phone` (`phone_number`), `team` (`team_id`), `merge`
+    (`contact_id`, which becomes part of this one)."""
 
     settles_each = False
 
@@ -63,6 +65,11 @@ class ChatwootLane:
             self._halted_until = time.monotonic() + HALT_SECONDS
             DESK_HALTED.set(1)
             log.error("chatwoot.halted", error_code=refused.code)  # noqa: TRY400 a trace tells nothing more
+            await self._mailbox.doubt()
+            raise
+        except SendError as error:
+            if error.kind in AWAY:
+                await self._mailbox.doubt()
             raise
         DESK_HALTED.set(0)
         return sent
@@ -101,25 +108,24 @@ class ChatwootLane:
 
     async def _write(self, row: ClaimedRow, desk: Desk, conversation_id: str, address: str) -> str:
         match row.kind:
+            case "incoming" | "outgoing" | "note":
+                return str(await self._say(row, desk, conversation_id, address))
             case "status":
                 await self._mailbox.note_status(address, row.body["status"])
                 await self._chatwoot.set_status(desk.conversation_id, row.body["status"])
-                return f"status:{row.id}"
             case "profile":
                 await self._profile(row, desk, address)
-                return f"profile:{row.id}"
+            case "unlabel":
+                await self._unlabel(desk, address, row.body["label"])
             case "phone":
                 await self._phone(desk.contact_id, row.body["phone_number"])
-                return f"phone:{row.id}"
             case "merge":
                 await self._merge(desk.contact_id, int(row.body["contact_id"]))
-                return f"merge:{row.id}"
             case "team":
                 await self._chatwoot.assign_team(desk.conversation_id, int(row.body["team_id"]))
-                return f"team:{row.id}"
-            case "incoming" | "outgoing" | "note":
-                return str(await self._say(row, desk, conversation_id, address))
-        raise Rejected(f"unknown kind of row {row.kind!r}")
+            case _:
+                raise Rejected(f"unknown kind of row {row.kind!r}")
+        return f"{row.kind}:{row.id}"
 
     async def _say(self, row: ClaimedRow, desk: Desk, conversation_id: str, address: str) -> int:
         if wait := await self._mailbox.pace(address, most=MOST_PER_MINUTE, seconds=60):
@@ -135,13 +141,15 @@ class ChatwootLane:
             quoted = await self._record.message_of(conversation_id, wamid)
         if quoted:
             message["content_attributes"] = {"in_reply_to": quoted}
-        if media := row.body.get("media"):
-            file = await self._fetched(media)
-            if file is not None:
-                voice = bool(media.get("voice"))
-                return await self._uploads.say(desk.conversation_id, message, row.id, [file], voice=voice)
+        media = row.body.get("media")
+        file = await self._fetched(media) if media else None
+        if media and file is None:
             message["content"] = f"{message['content']} {MISSING_FILE}"
-        said = await self._chatwoot.say(desk.conversation_id, message, row.id)
+        if media and file is not None:
+            voice = bool(media.get("voice"))
+            said = await self._uploads.say(desk.conversation_id, message, row.id, [file], voice=voice)
+        else:
+            said = await self._chatwoot.say(desk.conversation_id, message, row.id, as_bot=row.author != "human")
         if row.kind == "incoming":
             await self._window(row, desk, address)
         return said
@@ -200,6 +208,12 @@ class ChatwootLane:
         if present | ours != present:
             await self._chatwoot.set_attributes(desk.conversation_id, present | ours)
         await self._mailbox.note_written(address, "attributes", stamp)
+
+    async def _unlabel(self, desk: Desk, address: str, label: str) -> None:
+        present = await self._chatwoot.labels(desk.conversation_id)
+        if label in present:
+            await self._mailbox.note_label_gone(address)
+            await self._chatwoot.set_labels(desk.conversation_id, [each for each in present if each != label])
 
     async def _phone(self, contact_id: int, phone: str) -> None:
         fields = {"phone_number": phone}

@@ -11,6 +11,7 @@ from app.database.errors import RecordUnavailable
 from app.engine.commands import Commands
 from app.engine.desk_acts import NO_ACTS, Acts
 from app.engine.folding import Fold
+from app.recruiting.events import RecruiterSaid
 from app.telemetry.logs import get_logger
 
 log = get_logger()
@@ -29,14 +30,18 @@ class DeskWork:
         *,
         erase_thinking: Callable[[str], Awaitable[None]],
         returned: Callable[[str], str],
+        find_overtaken: Callable[[str, list[RecruiterSaid]], Awaitable[bool]],
         team_id: int = 0,
+        return_label: str = "",
     ) -> None:
         self._record = record
         self._chatwoot = chatwoot
         self._commands = commands
         self._erase_thinking = erase_thinking
         self._returned = returned
+        self._find_overtaken = find_overtaken
         self._team_id = team_id
+        self._return_label = return_label
 
     async def acts(self, opened: OpenTurn, fold: Fold, done: dict[str, str]) -> Acts:
         """Safe to repeat. Raises RecordError, RedisError.
@@ -45,7 +50,7 @@ class DeskWork:
         them again: its second look would find nothing left to do, and say so.
         """
         returned = self._returned(opened.language or "en") if fold.back else ""
-        acts = replace(NO_ACTS, returned=returned, team_id=self._team_id)
+        acts = replace(NO_ACTS, returned=returned, team_id=self._team_id, return_label=self._return_label)
         for event in fold.deleted:
             key = f"deleted:{event.message_id}"
             if key not in done:
@@ -53,10 +58,19 @@ class DeskWork:
                 done[key] = GONE if withdrawn.gone else STOPPED if withdrawn.withdrawn else ""
             if done[key]:
                 acts = replace(acts, answers=[*acts.answers, (key, done[key])])
-        spoke_at = max((said.at for said in fold.humans), default=_spoke_at(opened))
+        spoke_at = max(fold.people_spoke_at, default=_spoke_at(opened))
         for note in fold.notes:
             acts = await self._commands.run(opened, note, acts, spoke_at=spoke_at, done=done)
         return acts
+
+    async def overtaken(self, address: str, said: list[RecruiterSaid], looked: set[int]) -> bool:
+        """Whether something that recruiters wrote before `said` lies in the mailbox now, behind it. `looked` has the
+        messages that were looked behind already. Raises RedisError."""
+        newest = max((event.message_id for event in said), default=0)
+        if newest == 0 or newest in looked:
+            return False
+        looked.add(newest)
+        return await self._find_overtaken(address, said)
 
     async def erase(self, opened: OpenTurn) -> None:
         """Chatwoot, checkpoints, record, in this order: until the record forgets, a crash begins again.

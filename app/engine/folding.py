@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from app.recruiting.events import (
+    AppSaid,
     CandidateSaid,
     DeskChanged,
     Event,
@@ -15,25 +16,24 @@ from app.recruiting.events import (
     RecruiterSaid,
     Sender,
 )
-from app.recruiting.messages import InboundMessage, Kind
-
-# These change what is shown, nothing that is known: a thumb is no answer.
-SILENT = frozenset({Kind.REACTION})
+from app.recruiting.messages import SILENT, InboundMessage, Kind
 
 
 @dataclass(frozen=True)
 class Fold:
     """Events of one turn in arrival order, recruiters' words in the order in which they were written.
 
-    `sender` joins all ids that the candidate's messages showed.
+    `sender` joins all ids that the candidate's messages showed. `plain`: `said` as it came, once files were read.
     """
 
     said: list[CandidateSaid] = field(default_factory=list)
+    plain: list[CandidateSaid] = field(default_factory=list)
     recruiter: list[RecruiterSaid] = field(default_factory=list)
     notes: list[RecruiterNoted] = field(default_factory=list)
     desk: list[DeskChanged] = field(default_factory=list)
     identities: list[IdentityChanged] = field(default_factory=list)
     deleted: list[RecruiterDeleted] = field(default_factory=list)
+    app: list[AppSaid] = field(default_factory=list)
     back: list[HandBack] = field(default_factory=list)
     remarks: list[str] = field(default_factory=list)  # for the recruiter, about files that were read or could not be
     heard: dict[str, Any] = field(default_factory=dict)  # what transcribing cost, for the decision log
@@ -57,7 +57,7 @@ class Fold:
     @property
     def inbound(self) -> list[InboundMessage]:
         """The candidate's messages that say something or take something back."""
-        return [event.message for event in self.said if event.message.kind not in SILENT]
+        return [event.message for event in self.said if event.message.kind is not Kind.REACTION]
 
     @property
     def spoken(self) -> bool:
@@ -70,9 +70,19 @@ class Fold:
         return [event for event in self.recruiter if not event.automatic]
 
     @property
+    def in_app(self) -> list[AppSaid]:
+        """What people wrote on the phone of our own number, without reactions and the like."""
+        return [event for event in self.app if event.message.kind not in SILENT]
+
+    @property
+    def people_spoke_at(self) -> list[float]:
+        """When people wrote to the candidate, wherever they did; Unix seconds by different clocks."""
+        return [event.at for event in self.humans] + [event.at for event in self.in_app]
+
+    @property
     def by_desk(self) -> bool:
         """Whether recruiters, or the desk itself, did anything."""
-        return bool(self.recruiter or self.notes or self.desk or self.deleted or self.back)
+        return bool(self.recruiter or self.app or self.notes or self.desk or self.deleted or self.back)
 
     @property
     def acted_at(self) -> float:
@@ -83,7 +93,8 @@ class Fold:
     @property
     def message_ids(self) -> list[str]:
         """Ids under which these events are kept in the transcript."""
-        return [event.message.message_id for event in self.said] + [recruiter_id(event) for event in self.recruiter]
+        on_phones: list[CandidateSaid | AppSaid] = [*self.said, *self.app]
+        return [event.message.message_id for event in on_phones] + [recruiter_id(event) for event in self.recruiter]
 
     def without(self, seen: Sequence[str]) -> "Fold":
         """The same without what the record already holds."""
@@ -95,6 +106,7 @@ class Fold:
             desk=self.desk,
             identities=self.identities,
             deleted=self.deleted,
+            app=[event for event in self.app if event.message.message_id not in known],
             back=self.back,
         )
 
@@ -121,6 +133,8 @@ def fold(events: Sequence[Event]) -> Fold:
                     out.recruiter.append(event)
             case RecruiterDeleted():
                 out.deleted.append(event)
+            case AppSaid():
+                out.app.append(event)
             case HandBack():
                 out.back.append(event)
             case RecruiterNoted():

@@ -4,7 +4,9 @@ from dataclasses import dataclass
 
 from app.database.conversations import Owner, OwnerChange
 from app.engine.folding import Fold
-from app.recruiting.events import DeskChanged, HandBack, RecruiterSaid
+from app.recruiting.events import AppSaid, DeskChanged, HandBack, RecruiterSaid
+
+Act = RecruiterSaid | AppSaid | DeskChanged | HandBack
 
 # Chatwoot's convention: pending = bot, open or snoozed = human, resolved = closed.
 OWNER_OF_STATUS = {
@@ -13,6 +15,9 @@ OWNER_OF_STATUS = {
     "snoozed": Owner.HUMAN,
     "resolved": Owner.NOBODY,
 }
+
+
+MOVED_BY = {"status": "status", "label_list": "label"}
 
 
 @dataclass(frozen=True)
@@ -28,13 +33,15 @@ def _moved(event: DeskChanged) -> set[str]:
     an assignment made after it, so what it says has changed counts only where nothing was known."""
     if event.moved is not None:
         return set(event.moved)
-    return {"status" if name == "status" else "assignee" for name in event.changed}
+    return {MOVED_BY.get(name, "assignee") for name in event.changed}
 
 
 def _of_desk(event: DeskChanged) -> OwnerChange | None:
     owner, moved = OWNER_OF_STATUS.get(event.status), _moved(event)
     if owner is None:
         return None
+    if event.labelled and "label" in moved:
+        return OwnerChange(owner=Owner.ASSISTANT, reason="label")
     if owner is Owner.HUMAN and event.assignee_type == "AgentBot" and moved == {"assignee"}:
         return OwnerChange(owner=Owner.ASSISTANT, reason="assigned_to_bot")
     # Pending and assigned to a person: whichever of the two they did last counts; in doubt the person speaks.
@@ -45,10 +52,12 @@ def _of_desk(event: DeskChanged) -> OwnerChange | None:
     return OwnerChange(owner=owner, reason=f"status_{event.status}")
 
 
-def _wanted(act: RecruiterSaid | DeskChanged | HandBack) -> OwnerChange | None:
+def _wanted(act: Act) -> OwnerChange | None:
     match act:
         case RecruiterSaid():
             return OwnerChange(owner=Owner.HUMAN, reason="recruiter_wrote")
+        case AppSaid():
+            return OwnerChange(owner=Owner.HUMAN, reason="app_wrote")
         case DeskChanged():
             return _of_desk(act)
         case HandBack(reason=reason):
@@ -62,14 +71,12 @@ def decide(current: Owner, since: float, fold: Fold, *, returned_at: float = 0.0
     by Chatwoot's clock, is when the conversation was last given back: words from before it take nothing any more.
     """
     owner, change = current, None
-    acts: list[RecruiterSaid | DeskChanged | HandBack] = sorted(
-        [*fold.humans, *fold.desk, *fold.back], key=lambda act: act.at
-    )
+    acts: list[Act] = sorted([*fold.humans, *fold.in_app, *fold.desk, *fold.back], key=lambda act: act.at)
     for act in acts:
         wanted = _wanted(act)
         if isinstance(act, DeskChanged) and act.at < since:
             continue
-        if isinstance(act, RecruiterSaid) and act.at < returned_at:
+        if isinstance(act, RecruiterSaid | AppSaid) and act.at < returned_at:
             continue
         if isinstance(act, HandBack) and owner is not Owner.HUMAN:
             continue
@@ -78,6 +85,6 @@ def decide(current: Owner, since: float, fold: Fold, *, returned_at: float = 0.0
             wanted = None
         if wanted is not None and wanted.owner is not owner:
             owner, change = wanted.owner, wanted
-    if owner is Owner.NOBODY and fold.spoken and not fold.humans:
+    if owner is Owner.NOBODY and fold.spoken and not fold.humans and not fold.in_app:
         owner, change = Owner.ASSISTANT, OwnerChange(owner=Owner.ASSISTANT, reason="candidate_returned")
     return Ownership(owner, change)

@@ -3,19 +3,24 @@
 What it finds goes into the same mailboxes under the same ids, so that it may run beside the webhooks.
 """
 
+import asyncio
 import time
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
 
 from app.channels import chatwoot_inbound
 from app.channels.chatwoot import Chatwoot, NotFound
+from app.channels.chatwoot_inbound import Reading
 from app.channels.errors import SendError
 from app.database.conversations import Owner
 from app.database.desk import Cursor, DeskRecord
+from app.database.outbox import Channel, Outbox
+from app.mailbox.desk_memory import GONE
 from app.mailbox.intake import Intake, Item
 from app.mailbox.mailbox import Mailbox
-from app.recruiting.events import DeskChanged, HandBack
+from app.recruiting.events import DeskChanged, HandBack, RecruiterSaid
 from app.telemetry.logs import get_logger
 from app.telemetry.metrics import RECONCILED_GAPS
 
@@ -28,6 +33,9 @@ MOST_MESSAGE_PAGES = 10
 SETTLED_SECONDS = 5.0
 # Ids are remembered for eight days; what was deleted before that would be news again.
 DELETED_SECONDS = 7 * 86400.0
+# How far webhooks overtake each other: seconds in Chatwoot's queues, not minutes. Looking must not hold words up long.
+OVERTAKEN_SECONDS = 120.0
+LOOK_SECONDS = 2.0
 _encoder = msgspec.json.Encoder()
 
 
@@ -38,18 +46,20 @@ class Reconciliation:
         self,
         chatwoot: Chatwoot,
         record: DeskRecord,
+        outbox: Outbox,
         mailbox: Mailbox,
         intake: Intake,
         *,
         silence_seconds: float = 0.0,
-        bots_speak: bool = False,
+        reading: Callable[[], Reading] = Reading,
     ) -> None:
         self._chatwoot = chatwoot
         self._record = record
+        self._outbox = outbox
         self._mailbox = mailbox
         self._intake = intake
         self._silence = silence_seconds
-        self._bots_speak = bots_speak
+        self._reading = reading
         self._gaps = 0  # of the pass under way; docket runs one at a time
 
     async def run(self) -> int:
@@ -113,15 +123,43 @@ class Reconciliation:
         await self._store(cursor, [each for each in gone if float(each.get("created_at") or 0) > oldest])
 
     async def _store(self, cursor: Cursor, messages: list[dict[str, Any]]) -> None:
-        items: list[Item] = [
-            (address, key, _encoder.encode(event).decode(), chatwoot_inbound.takes_over(event))
-            for message in messages
-            for address, key, event in chatwoot_inbound.of_api(
-                message | {"conversation_id": cursor.display_id}, cursor.address, bots_speak=self._bots_speak
-            )
-        ]
+        items = self._items(cursor.address, cursor.display_id, messages)
         if items:
             self._gaps += (await self._intake.store(items)).fresh
+
+    def _items(self, address: str, display_id: int, messages: list[dict[str, Any]]) -> list[Item]:
+        return [
+            (where, key, _encoder.encode(event).decode(), chatwoot_inbound.takes_over(event))
+            for message in messages
+            for where, key, event in chatwoot_inbound.of_api(
+                message | {"conversation_id": display_id}, address, self._reading()
+            )
+        ]
+
+    async def find_overtaken(self, address: str, said: list[RecruiterSaid]) -> bool:
+        """Whether recruiters wrote something before these messages whose webhook is not here yet; it is stored now.
+
+        One look, so that words go to the candidate in the order in which they were written. What this look cannot see
+        in time comes in its own time. Raises RedisError.
+        """
+        newest = max(said, key=lambda event: event.message_id)
+        try:
+            async with asyncio.timeout(LOOK_SECONDS):
+                page = await self._chatwoot.messages(newest.conversation_id, before=newest.message_id)
+        except (SendError, TimeoutError) as error:
+            log.info("overtaken.unknown", error_type=type(error).__name__)
+            return False
+        known = {event.message_id for event in said}
+        oldest = min(event.at for event in said) - OVERTAKEN_SECONDS
+        missing = [
+            each
+            for each in page
+            if int(each["id"]) not in known
+            and float(each.get("created_at") or 0) > oldest
+            and not (each.get("content_attributes") or {}).get("deleted")
+        ]
+        items = self._items(address, newest.conversation_id, missing)
+        return bool(items) and (await self._intake.store(items)).fresh > 0
 
     async def _state(self, cursor: Cursor, shown: dict[str, Any]) -> int:
         """Status and assignee as Chatwoot lists them; the mailbox drops what it knows."""
@@ -130,14 +168,16 @@ class Reconciliation:
         at = float(shown.get("updated_at") or 0)
         if not at or at > time.time() - SETTLED_SECONDS:
             return 0
+        labelled = self._reading().returns(shown.get("labels") or [])
         event = DeskChanged(
             conversation_id=cursor.display_id,
             at=at,
-            event_id=f"cw:seen:{cursor.display_id}:{at}:{shown.get('status')}:{assignee.get('id')}",
+            event_id=f"cw:seen:{cursor.display_id}:{at}:{shown.get('status')}:{assignee.get('id')}:{labelled:d}",
             status=str(shown.get("status") or ""),
             assignee_id=int(assignee.get("id") or 0),
             assignee_type=str(meta.get("assignee_type") or ("User" if assignee else "")),
             changed=["status"],  # where nothing was known, the status is what counts
+            labelled=labelled,
         )
         note = chatwoot_inbound.desk_note(event)
         item = (
@@ -149,6 +189,21 @@ class Reconciliation:
         )
         stored = await self._intake.store([item])
         return stored.fresh if cursor.owner is Owner.ASSISTANT else 0
+
+    async def look_for_it(self) -> None:
+        """After a write that failed: see whether Chatwoot is there, and after an outage let what waits go on at once.
+
+        What fails although it is there keeps its own pauses. Raises RecordError, RedisError.
+        """
+        before = await self._mailbox.away()
+        if not before:
+            return
+        if not await self._chatwoot.answers():
+            await self._mailbox.note_away(GONE)
+            return
+        await self._mailbox.note_away("")
+        if before == GONE:
+            log.info("chatwoot.back", row_count=await self._outbox.hurry(Channel.CHATWOOT))
 
     async def return_silent(self) -> None:
         """Give conversations back in which the person who took them has been silent for too long."""

@@ -3,6 +3,8 @@
 from app.channels.markup import to_chatwoot
 from app.recruiting.messages import InboundMessage, Kind, Reply
 
+# Of a document's text; the file itself is there.
+MOST_SHOWN = 4000
 _NAMES = {
     Kind.VOICE: "voice message",
     Kind.AUDIO: "audio",
@@ -38,6 +40,13 @@ def inbound_text(message: InboundMessage) -> str:  # noqa: PLR0911 one return pe
             return "*deleted a message*"
     name = message.media.filename if message.media and message.media.filename else _NAMES.get(message.kind, "message")
     return f"[{to_chatwoot(name)}]" + (f" {text}" if text else "")
+
+
+def understood_text(message: InboundMessage, words: str) -> str:
+    """Markdown of a note under a recording or a document: what the assistant heard or read in it."""
+    short = words if len(words) <= MOST_SHOWN else f"{words[:MOST_SHOWN].rstrip()} …"
+    heard = message.kind in (Kind.VOICE, Kind.AUDIO)
+    return f"{'🎤 Heard' if heard else '📄 Read'}: {to_chatwoot(short)}"
 
 
 def reply_text(reply: Reply) -> str:

@@ -8,7 +8,7 @@ from app.recruiting.messages import Kind
 
 # Marks that end a sentence in the languages we speak (Arabic question mark and full stop included).
 SENTENCE_END = (".", "!", "?", "…", "؟", "۔", ")")
-# Webhooks of messages written one after the other may overtake each other; together they can be put in order.
+# Several messages written one after the other are handled in one turn.
 RECRUITER_SECONDS = 0.4
 # A message this long is rarely a fragment.
 COMPLETE_CHARACTERS = 80

@@ -12,6 +12,7 @@ from app.channels.errors import SendError
 from app.channels.whatsapp import WhatsApp
 from app.database.outbox import Channel, Outbox
 from app.engine.apology import Apologies
+from app.engine.arrivals import Arrivals
 from app.engine.delivery import Delivery
 from app.engine.desk_outcomes import DeskOutcomes
 from app.engine.outages import is_outage
@@ -34,6 +35,7 @@ TASK_SECONDS = 150
 OVERDUE_SECONDS = 15.0
 # Recruiters learn within 2 s that a message did not reach the candidate.
 SHOW_SECONDS = 0.75
+LOST_SECONDS = 0.5
 MOST_SWEPT = 200
 MOST_APOLOGIES = 20
 
@@ -45,6 +47,7 @@ class Engine:
         self,
         mailbox: Mailbox,
         turns: Turns,
+        arrivals: Arrivals,
         reports: Reports,
         apologies: Apologies,
         delivery: Delivery,
@@ -58,6 +61,7 @@ class Engine:
     ) -> None:
         self._mailbox = mailbox
         self._turns = turns
+        self._arrivals = arrivals
         self._reports = reports
         self._apologies = apologies
         self._delivery = delivery
@@ -75,6 +79,10 @@ class Engine:
         async def wake(address: str, epoch: int, step: int) -> None:
             async with asyncio.timeout(TASK_SECONDS):
                 await self.wake(address, epoch, step)
+
+        async def show(address: str) -> None:
+            async with asyncio.timeout(TASK_SECONDS):
+                await self.show(address)
 
         async def deliver(conversation_id: str, address: str, channel: str) -> None:
             async with asyncio.timeout(TASK_SECONDS):
@@ -98,7 +106,7 @@ class Engine:
         async def hand_back(address: str, reason: str, until: float) -> None:  # noqa: ARG001 the task's record says why
             await self._reconciliation.pause_over(address, until)
 
-        for task in (wake, deliver, sweep, show_outcomes, reconcile_desk, hand_back):
+        for task in (wake, show, deliver, sweep, show_outcomes, reconcile_desk, hand_back):
             docket.register(task)
 
     async def wake(self, address: str, epoch: int, step: int) -> None:
@@ -115,6 +123,11 @@ class Engine:
                     await self._show_typing(address, clock)
                 return
             await self._handle(address, epoch)
+
+    async def show(self, address: str) -> None:
+        """Show recruiters what has arrived; what fails here is shown by the turn."""
+        with log_context(conversation=address), self._survived("arrivals"):
+            await self._arrivals.show(address)
 
     async def _show_typing(self, address: str, clock: Clock) -> None:
         if not isinstance(clock.newest, CandidateSaid) or await self._mailbox.is_held(address):
@@ -146,6 +159,8 @@ class Engine:
         except LeaseLost:
             log.warning("turn.lease_lost")
             TURN_SECONDS("lost", "none").observe(time.monotonic() - began)
+            # Perhaps to nobody: a process that stood still could not renew it. The sweep would look after many seconds.
+            await self._wakeups.wake(address, epoch, step=f"lost:{taken.lease.fence}", seconds=LOST_SECONDS)
         except Exception as error:  # the run loop: every failure is counted, retried, then parked
             away = is_outage(error)
             TURN_SECONDS("postponed" if away else "failed", "none").observe(time.monotonic() - began)
@@ -227,6 +242,7 @@ class Engine:
         count, oldest = await self._mailbox.backlog()
         MAILBOX_DUE.set(count)
         MAILBOX_OLDEST.set(oldest)
+        await self._reconciliation.look_for_it()
         for lane in await self._outbox.due(limit=MOST_SWEPT):
             key = f"sweep:{int(time.time())}"
             await self._wakeups.deliver(lane.conversation_id, lane.address, lane.channel, key=key)

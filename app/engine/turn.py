@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 from app.database.conversations import CommitResult, CommitStatus, Conversations, OpenTurn, Owner, TurnCommit
 from app.database.errors import RecordUnavailable
+from app.database.outbox import Channel
 from app.engine.composing import Worker, compose
 from app.engine.counting import count_committed
 from app.engine.delivery import Delivery
@@ -87,7 +88,7 @@ class Turns:
     async def _open(self, lease: Lease) -> OpenTurn | None:
         events = fold(lease.events)
         if not events.said and not events.identities:
-            return await self._conversations.find(lease.address, events.message_ids)
+            return await self._find(lease, events)
         change = events.identities[-1] if events.identities else None
         opened = await self._conversations.open_turn(
             address=lease.address,
@@ -98,6 +99,18 @@ class Turns:
         )
         if opened.address != lease.address:
             await self._mailbox.link(lease.address, opened.address)
+        return opened
+
+    async def _find(self, lease: Lease, events: Fold) -> OpenTurn | None:
+        """What somebody writes on our own phone names the candidate by one id, perhaps not the one of the address. It
+        opens no conversation: who never wrote to us is none of our business."""
+        opened = await self._conversations.find(lease.address, events.message_ids)
+        if opened is not None or not events.app:
+            return opened
+        address = await self._conversations.locate(events.app[-1].number_id, events.app[-1].recipient)
+        if address:
+            await self._mailbox.link(lease.address, address)
+            opened = await self._conversations.find(address, events.message_ids)
         return opened
 
     async def _nothing(self, lease: Lease, opened: OpenTurn | None) -> Turned:
@@ -111,17 +124,27 @@ class Turns:
         """`reopen`: the conversation changed meanwhile, open it again."""
         restarts = 0
         known: dict[str, Understood] = {}
+        looked: set[int] = set()
         while True:
             events = fold(lease.events).without(opened.seen)
             if not events:
                 return await self._nothing(lease, opened)
+            if await self._desk.overtaken(lease.address, events.recruiter, looked):
+                lease.events.extend(await self._mailbox.newer(lease))
+                continue
             acts = await self._desk.acts(opened, events, done)
             if acts.erase:
                 return await self._erase(lease, opened)
             understood = await self._understanding.read(
                 events.said, opened.language, known, candidate_id=opened.candidate_id
             )
-            events = replace(events, said=understood.said, remarks=understood.remarks, heard=understood.log)
+            events = replace(
+                events,
+                said=understood.said,
+                plain=events.said,
+                remarks=understood.remarks,
+                heard=understood.log,
+            )
             with log_context(turn=f"{opened.conversation_id}:{opened.turn_no + 1}"):
                 commit = await self._prepare(lease, opened, events, restarts, acts)
             newer = await self._mailbox.newer(lease)
@@ -142,7 +165,7 @@ class Turns:
             await self._mailbox.set_hold(lease, held=result.owner is not Owner.ASSISTANT)
         if commit.owner is not None and result.owner is Owner.ASSISTANT and (acted := events.acted_at):
             await self._mailbox.note_written(opened.address, "returned", f"{acted:.6f}")
-        talks = bool(events.humans) and events.humans[-1].at > acts.paused_at
+        talks = max(events.people_spoke_at, default=0.0) > acts.paused_at
         if talks or (commit.owner is not None and result.owner is Owner.ASSISTANT):
             # A pause ends a silence; whoever speaks during it has taken the conversation without an end.
             await self._mailbox.note_written(opened.address, "pause", "")
@@ -156,16 +179,20 @@ class Turns:
         return fresh or opened
 
     async def _erase(self, lease: Lease, opened: OpenTurn) -> Turned:
+        addresses = {lease.address, opened.address}
+        for address in addresses:
+            await self._mailbox.begin_erasing(address)
         await self._desk.erase(opened)
         epoch = await self._mailbox.trim(lease, held=False)
-        if not epoch:  # else somebody has just written, and begins anew
-            for address in {lease.address, opened.address}:
+        for address in addresses:
+            if not epoch:  # else somebody has just written, and begins anew
                 await self._mailbox.erase(address)
+            await self._mailbox.end_erasing(address)
         return Turned("erased", epoch)
 
     async def _prepare(self, lease: Lease, opened: OpenTurn, events: Fold, restarts: int, acts: Acts) -> TurnCommit:
         returned_at = 0.0
-        if events.humans and opened.owner is Owner.ASSISTANT:
+        if (events.humans or events.in_app) and opened.owner is Owner.ASSISTANT:
             returned_at = float(await self._mailbox.written(opened.address, "returned") or 0)
         ownership = decide(opened.owner, opened.owner_since.timestamp(), events, returned_at=returned_at)
         if acts.owner is not None:
@@ -197,7 +224,7 @@ class Turns:
 
     async def _finish(self, lease: Lease, opened: OpenTurn, events: Fold, result: CommitResult, *, tier: str) -> Turned:
         if result.claimed:
-            await self._delivery.send_claimed(opened.conversation_id, opened.address, result.claimed)
+            await self._delivery.send(opened.conversation_id, opened.address, Channel.WHATSAPP, result.claimed)
             if events.said:
                 REPLY_SECONDS.observe(max(0.0, time.time() - events.said[-1].message.sent_at))
         await self._delivery.mirror_soon(opened.conversation_id, opened.address, result.turn_no)

@@ -1,6 +1,7 @@
 """Wake-ups: one docket task per mailbox and epoch, because a fixed key would drop what arrives while it runs."""
 
 import asyncio
+import secrets
 import time
 from datetime import UTC, datetime, timedelta
 
@@ -24,12 +25,20 @@ class Wakeups:
 
     def __init__(self, docket: Docket) -> None:
         self._docket = docket
-        self._pending: set[tuple[str, int]] = set()
+        self._pending: dict[str, tuple[str, tuple[str | int, ...]]] = {}  # by key: the task's name and arguments
         self._writer: asyncio.Task[None] | None = None
 
     def soon(self, address: str, epoch: int) -> None:
         """Wake a mailbox without waiting; wake-ups asked for meanwhile share one write."""
-        self._pending.add((address, epoch))
+        self._add(f"wake:{address}:{epoch}", "wake", address, epoch, 0)
+
+    def arrived(self, address: str) -> None:
+        """Show recruiters what lies in a mailbox, without waiting. Each arrival has a task of its own: one that is
+        under way may have looked before."""
+        self._add(f"show:{address}:{secrets.token_hex(6)}", "show", address)
+
+    def _add(self, key: str, task: str, *arguments: str | int) -> None:
+        self._pending[key] = (task, arguments)
         if self._writer is None:
             self._writer = asyncio.create_task(self._write())
 
@@ -41,11 +50,8 @@ class Wakeups:
     async def _write(self) -> None:
         try:
             while self._pending:
-                batch = [self._pending.pop() for _ in range(min(BATCH, len(self._pending)))]
-                calls = [
-                    self._docket.call("wake", key=f"wake:{address}:{epoch}")(address, epoch, 0)
-                    for address, epoch in batch
-                ]
+                batch = [self._pending.popitem() for _ in range(min(BATCH, len(self._pending)))]
+                calls = [self._docket.call(task, key=key)(*arguments) for key, (task, arguments) in batch]
                 await self._docket.add_many(calls)
         except (RedisError, OSError) as error:
             log.warning("wakeup.postponed", error_type=type(error).__name__)

@@ -20,8 +20,11 @@ LINGER_SECONDS = 0.001
 WRITE_SECONDS = 3.0
 
 # Address, dedupe id, event as JSON (text: Redis' msgpack has no binary type), takes over from the assistant; for
-# Chatwoot's events also what the mailbox is to remember of the desk (`state|…`, `typing|…`).
+# Chatwoot's events also what the mailbox is to remember of the desk (`state|…`, `typing|…`), for what recruiters have
+# to see at once SHOWN.
 Item = tuple[str, str, str, bool] | tuple[str, str, str, bool, str]
+
+SHOWN = "shown|"
 
 
 @dataclass(frozen=True)
@@ -33,11 +36,15 @@ class Stored:
 
 
 class Intake:
-    """`wake(address, epoch)` is called, without waiting, for every mailbox that nobody wakes yet."""
+    """Calls, without waiting, `wake(address, epoch)` for every mailbox that nobody wakes yet, and `arrived(address)`
+    for every one in which there is something new to show."""
 
-    def __init__(self, redis: Redis, wake: Callable[[str, int], None]) -> None:
+    def __init__(
+        self, redis: Redis, wake: Callable[[str, int], None], arrived: Callable[[str], None] = lambda _address: None
+    ) -> None:
         self._redis = redis
         self._wake = wake
+        self._arrived = arrived
         self._text = script("store")
         self._script = redis.register_script(self._text)
         self._pending: list[tuple[list[Item], asyncio.Future[Stored]]] = []
@@ -85,10 +92,15 @@ class Intake:
         outcomes = iter(self._decode(raw))
         for items, future in batch:
             fresh = 0
-            for _ in items:
+            shown: set[str] = set()
+            for item in items:
                 stored, address, epoch = next(outcomes)
                 fresh += stored
                 if epoch:
                     self._wake(address, epoch)
+                if stored and item[4:] == (SHOWN,):
+                    shown.add(address)
+            for address in shown:
+                self._arrived(address)
             if not future.done():
                 future.set_result(Stored(fresh, len(items) - fresh))

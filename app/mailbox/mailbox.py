@@ -12,21 +12,22 @@ import secrets
 import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
-from typing import Any, cast
+from typing import cast
 
 import msgspec
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from app.mailbox.dead_letters import DEAD, UNANSWERED, DeadLetters
+from app.mailbox.desk_memory import IDLE_SECONDS, DeskMemory
 from app.mailbox.keys import DUE, keys, script
 from app.recruiting.events import CandidateSaid, Event
 
 # 360Dialog redelivers for up to 7 days; an id is remembered a day longer.
 SEEN_SECONDS = 8 * 86400
-IDLE_SECONDS = 30 * 86400
 DEAD_SECONDS = 30 * 86400
 SENDING_SECONDS = 86400
+ERASING_SECONDS = 300
 MOST_EVENTS = 200  # of one take: a longer queue is handled in several turns
 
 _event = msgspec.json.Decoder(Event)
@@ -86,7 +87,7 @@ class Taken:
     parked: int = 0
 
 
-class Mailbox:
+class Mailbox(DeskMemory):
     """`lease_seconds` must be shorter than the task engine's redelivery, so that a successor finds the lease free."""
 
     def __init__(
@@ -99,7 +100,7 @@ class Mailbox:
         failure_seconds: float = 30.0,
     ) -> None:
         """`outage_seconds` and `failure_seconds` cap the doubling delay before the next try."""
-        self._redis = redis
+        super().__init__(redis)
         self.letters = DeadLetters(redis)
         self._lease_ms = int(lease_seconds * 1000)
         self._max_tries = max_tries
@@ -134,6 +135,23 @@ class Mailbox:
             count=count,
             newest=event,
         )
+
+    async def waiting(self, address: str) -> list[Event]:
+        """Events that no turn has finished with, without a lease; empty while the mailbox is being erased."""
+        queue, erasing = keys(address, "q", "erasing")
+        pipe = self._redis.pipeline(transaction=False)
+        pipe.exists(erasing)
+        pipe.lrange(queue, 0, MOST_EVENTS - 1)
+        hidden, raw = await pipe.execute()
+        return [] if hidden else [_event.decode(item) for item in raw]
+
+    async def begin_erasing(self, address: str) -> None:
+        """What lies here is shown to nobody any more; `end_erasing` ends that, as do some minutes."""
+        await self._redis.set(keys(address, "erasing")[0], "1", ex=ERASING_SECONDS)
+
+    async def end_erasing(self, address: str) -> None:
+        """The person is forgotten; whoever writes now is a new one."""
+        await self._redis.delete(keys(address, "erasing")[0])
 
     async def take(self, address: str) -> Taken:
         """Lease the mailbox and read its events, oldest first. Events that failed too often are parked."""
@@ -260,51 +278,9 @@ class Mailbox:
         """True from the moment a recruiter's message is stored until the assistant is given the conversation back."""
         return bool(await self._redis.hexists(keys(address, "h")[0], "hold"))
 
-    async def note_status(self, address: str, status: str, *, assignee: str | None = None) -> None:
-        """We are about to set this status in Chatwoot: its echo tells nothing new. `assignee` None leaves it alone.
-
-        From now on a `pending` of an earlier time is what stood there before, not a recruiter who gives back.
-        """
-        state = keys(address, "h")[0]
-        known: dict[str | bytes, str | bytes] = {"desk_status": status, "desk_own_at": f"{time.time():.6f}"}
-        if assignee is not None:
-            known["desk_assignee"] = assignee
-        pipe = self._redis.pipeline(transaction=True)
-        pipe.hset(state, mapping=cast(Any, known))
-        pipe.expire(state, IDLE_SECONDS, nx=True)
-        await pipe.execute()
-
-    async def written(self, address: str, what: str) -> str:
-        """What was last written to Chatwoot under this name, empty if nothing is known."""
-        found = cast(bytes | None, await self._redis.hget(keys(address, "desk")[0], what))
-        return (found or b"").decode()
-
-    async def note_written(self, address: str, what: str, value: str) -> None:
-        """Remember what Chatwoot has, so that only differences are written."""
-        desk = keys(address, "desk")[0]
-        pipe = self._redis.pipeline(transaction=True)
-        pipe.hset(desk, what, value)
-        pipe.expire(desk, IDLE_SECONDS)
-        await pipe.execute()
-
-    async def pace(self, address: str, *, most: int, seconds: int) -> float:
-        """Count one write; returns seconds to wait, uncounted, when `most` were made in the last `seconds`."""
-        writes, name, now = f"{keys(address, 'desk')[0]}:pace", secrets.token_hex(8), time.time()
-        pipe = self._redis.pipeline(transaction=True)
-        pipe.zremrangebyscore(writes, 0, now - seconds)
-        pipe.zadd(writes, {name: now})
-        pipe.zcard(writes)
-        pipe.zrange(writes, 0, 0, withscores=True)
-        pipe.expire(writes, seconds)
-        _, _, count, oldest, _ = await pipe.execute()
-        if count <= most:
-            return 0.0
-        await self._redis.zrem(writes, name)
-        return max(1.0, float(oldest[0][1]) + seconds - now)
-
     async def erase(self, address: str) -> None:
         """Forget a mailbox: events, clocks, parked events, marks."""
-        await self._redis.delete(*keys(address, "q", "h", "seen", "dead", "sending", "desk"))
+        await self._redis.delete(*keys(address, "q", "h", "seen", "dead", "sending", "desk", "acts"))
         await self._redis.zrem(DUE, address)
         await self.letters.forget(address)
 

@@ -13,10 +13,10 @@ from app.operations.chatwoot_wanted import (
     BOT,
     INBOX_NAME,
     INBOX_SETTINGS,
-    LABELS,
     MODELS,
     TEAM,
     Label,
+    labels_with,
 )
 from app.operations.setup_steps import ChatwootAccount, SetupError, Step
 from app.operations.webhooks_setup import CHATWOOT_PATH
@@ -33,6 +33,7 @@ class Numbers:
     secret: str = ""
     bot_id: int = 0
     team_id: int = 0
+    return_label: str = "assistant"
 
 
 async def set_up_chatwoot(
@@ -43,7 +44,7 @@ async def set_up_chatwoot(
     report.append(step)
     bot_id, step = await set_up_bot(account, inbox, given.bot_id)
     report.append(step)
-    report.append(await set_up_labels(account, LABELS))
+    report.append(await set_up_labels(account, labels_with(given.return_label)))
     report.append(await _set_up_attributes(account))
     team_id, step = await _set_up_team(account, given.team_id)
     report.append(step)

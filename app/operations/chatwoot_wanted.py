@@ -87,6 +87,12 @@ def vacancy_label(code: str, title: str) -> Label:
     return Label(f"vacancy-{code.lower()}", title, "#30a46c", show_on_sidebar=True)
 
 
+def labels_with(return_label: str) -> list[Label]:
+    """All labels, with the one by which recruiters give a conversation back."""
+    text = "Give this conversation back to the assistant"
+    return [*LABELS, Label(return_label, text, "#30a46c", show_on_sidebar=False)]
+
+
 CONTACT: Final = "contact_attribute"
 CONVERSATION: Final = "conversation_attribute"
 MODELS: Final = (CONVERSATION, CONTACT)  # by the numbers that older servers show

@@ -25,7 +25,6 @@ from app.recruiting.vacancy import Vacancy
 
 Json = dict[str, Any]
 TRANSCRIPT = 20  # lines that a turn opens with
-_SILENT = frozenset({Kind.REACTION})
 _COMPARED = ("replies", "facts", "stage", "intents", "language", "tier", "model")
 
 
@@ -148,7 +147,7 @@ async def replay(
         before, said = _of_turn(turn, left)
         left = left[len(before) :]
         memory.hear([line for line in before if line.author == "human"])
-        if turn.decision.get("tier") and any(line.kind not in _SILENT for line in said):
+        if turn.decision.get("tier") and any(line.kind is not Kind.REACTION for line in said):
             owner = str(turn.decision.get("owner") or Owner.ASSISTANT.value)
             given = _input(turn, said, targets, memory.opened(owner), memory.notes())
             proposal = await _think(graph, context, _as_checkpointed(given, checkpoint))
@@ -224,7 +223,7 @@ def _input(
             target_id=targets.get(line.message_id, "") if line.kind in {Kind.EDIT, Kind.REVOKE} else "",
         )
         for line in said
-        if line.kind not in _SILENT
+        if line.kind is not Kind.REACTION
     ]
     return TurnInput(
         turn_id=turn.turn_id,

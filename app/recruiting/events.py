@@ -37,6 +37,19 @@ class IdentityChanged(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=T
     at: float
 
 
+class AppSaid(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="app_said"):
+    """A person wrote to a candidate in the WhatsApp Business app on our own number's phone: it has arrived already."""
+
+    number_id: str
+    recipient: Sender
+    message: InboundMessage
+
+    @property
+    def at(self) -> float:
+        """Unix seconds."""
+        return self.message.sent_at
+
+
 class RecruiterAttachment(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A file that a recruiter sent in Chatwoot; `url` redirects to short-lived storage."""
 
@@ -95,8 +108,10 @@ class DeskChanged(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True,
     status: str = ""
     assignee_id: int = 0
     assignee_type: str = ""
-    changed: list[str] = []  # of `status`, `assignee_id`, `assignee_agent_bot_id`: what the webhook says has changed
-    # Of `status`, `assignee`: what differs from what was known when this was stored; None if nothing was known.
+    # Of `status`, `assignee_id`, `assignee_agent_bot_id`, `label_list`: what the webhook says has changed.
+    changed: list[str] = []
+    labelled: bool = False  # it has the label that gives a conversation back
+    # Of `status`, `assignee`, `label`: what differs from what was known when this was stored; None: nothing was known.
     moved: list[str] | None = None
 
 
@@ -130,6 +145,7 @@ class Quarantined(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True,
 Event = (
     CandidateSaid
     | IdentityChanged
+    | AppSaid
     | RecruiterSaid
     | RecruiterNoted
     | RecruiterDeleted

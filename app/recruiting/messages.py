@@ -25,6 +25,10 @@ class Kind(StrEnum):
     UNSUPPORTED = "unsupported"
 
 
+# These change what is shown or known, but nobody expects an answer to them.
+SILENT = frozenset({Kind.REACTION, Kind.REVOKE})
+
+
 class Media(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A file as WhatsApp announces it; `media_id` lives 7 days at the vendor."""
 

@@ -12,18 +12,19 @@ _HORIZON = timedelta(days=21)
 
 
 @functools.lru_cache(maxsize=8)
-def _parsed(expression: str, timezone: str) -> OpeningHours:
-    return OpeningHours(expression, timezone=ZoneInfo(timezone))
+def _parsed(expression: str, timezone: str, country: str) -> OpeningHours:
+    return OpeningHours(expression, timezone=ZoneInfo(timezone), country=country or None)
 
 
-def answer_by(expression: str, timezone: str, now: float, hours: float) -> datetime | None:
+def answer_by(expression: str, timezone: str, now: float, hours: float, country: str = "") -> datetime | None:
     """The moment at which so many opening `hours` will have passed since `now` (Unix seconds), in the desk's timezone.
 
-    None when the desk does not open so long in the coming three weeks.
+    `country` (ISO 3166, two letters) says which days `PH` are; without it there are none. None when the desk does not
+    open so long in the coming three weeks.
     """
     start = datetime.fromtimestamp(now, UTC).astimezone(ZoneInfo(timezone)).replace(second=0, microsecond=0)
     left = timedelta(hours=hours)
-    for begin, end, state, _ in _parsed(expression, timezone).intervals(start, start + _HORIZON):
+    for begin, end, state, _ in _parsed(expression, timezone, country).intervals(start, start + _HORIZON):
         if state is not State.OPEN:
             continue
         # Reckoned in UTC: an hour is an hour in the night of the clock change, too.

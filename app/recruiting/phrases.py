@@ -41,14 +41,16 @@ CHOICE_SETS: Mapping[str, str] = {Field.AVAILABILITY: "availability", Field.LICE
 class Company:
     """Facts of the deployment that sentences name. `alternative` is a web address or phone number for applying.
 
-    `business_hours` in OpenStreetMap's form; `answer_hours` of them pass at most until a person answers.
+    `country` (two letters) has the public holidays; `business_hours` in OpenStreetMap's form; `answer_hours` of them
+    pass at most until a person answers.
     """
 
     name: str
     privacy_url: str
     alternative: str
     timezone: str = "Europe/Amsterdam"
-    business_hours: str = "Mo-Fr 09:00-17:00"
+    country: str = ""
+    business_hours: str = "Mo-Fr 09:00-17:00; PH off"
     answer_hours: float = 8
 
 
@@ -137,7 +139,9 @@ class Phrasebook:
     def _expected(self, language: str, now: float) -> str:
         """By when a person answers, in brackets; nothing where the desk does not open for weeks."""
         office = self.company
-        moment = office_hours.answer_by(office.business_hours, office.timezone, now, office.answer_hours)
+        moment = office_hours.answer_by(
+            office.business_hours, office.timezone, now, office.answer_hours, office.country
+        )
         if moment is None:
             return ""
         return f" ({self.text(language, 'expected', when=office_hours.spoken(moment, language))})"

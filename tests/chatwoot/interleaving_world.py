@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from redis.asyncio import Redis
 
-from app.channels.whatsapp_inbound import address_of
+from app.channels.whatsapp_inbound import address_of, status_address
 from app.database.conversations import ConversationView
 from app.database.outbox import Channel, State
 from app.mailbox.keys import keys
@@ -64,6 +64,16 @@ async def idle(stack: Stack, phone: Phone) -> bool:
             return False
     view = await stack.record.conversations.view(address=address)
     return view is not None and not any(row.state in UNENDED for row in view.outbox)
+
+
+async def all_told(stack: Stack) -> bool:
+    """WhatsApp's reports are read and Chatwoot shows what became of every message: `read` may come long after the rest
+    and is a write like any other."""
+    await stack.whatsapp_http.get("/_twin/idle")
+    async with Redis.from_url(stack.redis.url) as redis:
+        if await redis.exists(*keys(status_address(NUMBER_ID), "q", "lock")):
+            return False
+    return not await stack.record.desk.unshown()
 
 
 async def until_idle(stack: Stack, phone: Phone, seconds: float = 30) -> None:

@@ -48,6 +48,8 @@ async def test_a_lost_change_of_status_takes_effect(lossy: Stack) -> None:
     await fault(lossy, on="WEBHOOK", match="conversation_", action="drop", times=None)
     await lossy.chatwoot_http.patch(f"/_twin/conversations/{conversation}", json={"status": "open"})
     await until_owned(phone, Owner.HUMAN)
+    await lossy.chatwoot_http.patch(f"/_twin/conversations/{conversation}", json={"labels": ["assistant"]})
+    await until_owned(phone, Owner.ASSISTANT)
     await lossy.chatwoot_http.delete("/_twin/faults")
 
 

@@ -24,6 +24,10 @@ async def act(desk: Stack, conversation: int, **fields: object) -> None:
     assert answer.is_success, answer.text
 
 
+async def command_as(desk: Stack, conversation: int, text: str, author: int) -> None:
+    await desk.recruiter(conversation, content=text, private=True, author=author)
+
+
 async def command(desk: Stack, conversation: int, text: str) -> None:
     await desk.recruiter(conversation, content=text, private=True)
 
@@ -38,6 +42,29 @@ async def test_assignment_takes_the_conversation_and_assigning_the_bot_returns_i
     await until_true(lambda: status_is(desk, conversation, "pending"), what="the conversation to be pending")
 
 
+async def test_the_label_gives_a_conversation_back_once_and_is_taken_off(desk: Stack) -> None:
+    phone, conversation = await met(desk)
+    kept = desk.chatwoot.store.state.conversations[conversation]
+    for number in range(2):
+        await desk.recruiter(conversation, content=f"Rosa here, {number}")
+        await until_owned(phone, Owner.HUMAN)
+        await until_true(lambda: status_is(desk, conversation, "open"), what="the conversation to be open")
+        await act(desk, conversation, labels=[*kept.label_list, "favourite", "assistant"])
+        await until_owned(phone, Owner.ASSISTANT)
+        assert (await phone.view()).owner_reason == "label"
+        await until_true(lambda: status_is(desk, conversation, "pending"), what="the conversation to be pending")
+
+        async def taken_off() -> bool:
+            return "assistant" not in kept.label_list
+
+        await until_true(taken_off, what="the label to be taken off")
+        assert "favourite" in kept.label_list
+    # Nothing of this comes back: a person who takes over now keeps the conversation.
+    turns = (await phone.view()).turn_no
+    await desk.chatwoot_http.get("/_twin/idle")
+    assert (await phone.view()).turn_no == turns
+
+
 @pytest.mark.parametrize(
     ("status", "owner"), [("open", Owner.HUMAN), ("snoozed", Owner.HUMAN), ("resolved", Owner.NOBODY)]
 )
@@ -47,6 +74,18 @@ async def test_the_status_decides(desk: Stack, status: str, owner: Owner) -> Non
     await until_owned(phone, owner)
     await act(desk, conversation, status="pending")
     await until_owned(phone, Owner.ASSISTANT)
+
+
+async def test_what_is_written_in_our_own_users_name_without_our_marker_is_no_recruiters_word(desk: Stack) -> None:
+    phone, conversation = await met(desk)
+    await desk.recruiter(conversation, content="typed by the service user", author=1)
+    await command_as(desk, conversation, "/pause", author=1)
+    await phone.exchange("I can drive a truck")
+    assert not [each for each in await phone.replies() if "service user" in each["text"]]
+    assert (await phone.view()).owner is Owner.ASSISTANT
+    # The same by a person takes the conversation.
+    await desk.recruiter(conversation, content="typed by a person", author=2)
+    await until_owned(phone, Owner.HUMAN)
 
 
 async def test_our_own_writes_and_noise_cost_no_turns(desk: Stack) -> None:

@@ -52,6 +52,9 @@ class NoDesk:
     async def acts(self, *_: object) -> Acts:
         return NO_ACTS
 
+    async def overtaken(self, *_: object) -> bool:
+        return False
+
 
 class Phone:
     """Where rows to candidates end: who spoke, in order, by address."""

@@ -6,7 +6,7 @@ import pytest
 
 from app.database.conversations import Owner
 from app.local.postgres import PostgresServer
-from tests.chatwoot.interleaving_world import act, counted, fault, lift, until_idle
+from tests.chatwoot.interleaving_world import act, all_told, counted, fault, lift, until_idle
 from tests.chatwoot.test_ownership import command, until_owned
 from tests.chatwoot.test_towards_candidates import met, until_noted
 from tests.faults.test_takeover import status_is
@@ -60,6 +60,8 @@ async def test_a_storm_of_our_own_writes_makes_us_write_nothing(echoing: Stack) 
 
         async def rests() -> bool:
             """A second in which several passes of every task found nothing to write."""
+            if not await all_told(echoing):
+                return False
             before = await writes.seen()
             await echoing.chatwoot_http.get("/_twin/idle")
             async with counted(echoing, "^GET /api/.*/conversations[?]?") as passes:
@@ -69,7 +71,7 @@ async def test_a_storm_of_our_own_writes_makes_us_write_nothing(echoing: Stack) 
                     return await passes.seen() >= began + 2
 
                 await until_true(searched, what="two searches of Chatwoot")
-            return await writes.seen() == before
+            return await all_told(echoing) and await writes.seen() == before
 
         await until_true(rests, what="the writes to end", seconds=30)
         ours = await writes.seen()

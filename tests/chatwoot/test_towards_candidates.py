@@ -2,6 +2,7 @@
 
 import base64
 import io
+import time
 from collections.abc import Callable
 
 import av
@@ -12,6 +13,7 @@ from app.channels.media_types import DOCUMENT_CAP
 from app.database.conversations import Owner
 from app.database.outbox import State
 from app.local.chatwoot_state import Message
+from tests.chatwoot.interleaving_world import until_idle
 from tests.faults.test_takeover import in_chatwoot
 from tests.fixtures.stack import Phone, Stack, until_true
 from tests.media import recordings
@@ -44,6 +46,22 @@ async def until_message(desk: Stack, message_id: int, condition: Callable[[Messa
         return condition(desk.chatwoot.store.state.messages[message_id])
 
     await until_true(holds, what=what)
+
+
+async def test_a_message_whose_webhook_is_overtaken_still_goes_first(desk: Stack) -> None:
+    phone, conversation = await met(desk)
+    first, second = f"first to {phone.number}", f"second to {phone.number}"
+    order = {"on": "WEBHOOK inbox:message_created", "match": first, "action": "delay", "seconds": 3}
+    await desk.chatwoot_http.post("/_twin/faults", json=order)
+    await desk.recruiter(conversation, content=first)
+    await desk.recruiter(conversation, content=second)
+    began = time.monotonic()
+    replies = await phone.until(lambda all_: any(each["text"] == second for each in all_), "the second message")
+    assert time.monotonic() - began < 3, "it waited for the webhook"
+    await desk.chatwoot_http.get("/_twin/idle")  # the late webhook has come, too
+    await until_idle(desk, phone)
+    replies = await phone.replies()
+    assert [each["text"] for each in replies if phone.number in each["text"]] == [first, second]
 
 
 async def test_delivered_and_read_are_shown_on_the_assistants_message(desk: Stack) -> None:

@@ -21,6 +21,7 @@ from app.mailbox.mailbox import Mailbox
 
 METHODS: dict[str, tuple[type, str]] = {
     "taken": (Mailbox, "take"),
+    "shown": (Conversations, "show_arrivals"),
     "opened": (Conversations, "open_turn"),
     "thought": (GraphThinker, "propose"),  # every node's checkpoint is written, nothing is committed
     "committed": (Conversations, "commit_turn"),
@@ -31,6 +32,8 @@ METHODS: dict[str, tuple[type, str]] = {
     "mirror_asked": (Wakeups, "deliver"),
     "mirrored": (Chatwoot, "say"),
 }
+# Steps of turns that do more than answer a candidate.
+ACTS: dict[str, tuple[type, str]] = {"rearmed": (Outbox, "rearm")}
 NODES = {"router": "_route", "extraction": "_extract", "policy": "_decide", "conversation": "_phrase", "crm": "_report"}
 
 
@@ -67,8 +70,8 @@ if __name__ == "__main__":
     point = os.environ["DIE_AFTER"]
     if point == STORED:
         setattr(Wakeups, "soon", die)  # noqa: B010 a method may not be assigned to
-    elif point in METHODS:
-        owner, name = METHODS[point]
+    elif point in METHODS | ACTS:
+        owner, name = (METHODS | ACTS)[point]
         setattr(owner, name, dying(getattr(owner, name)))
     else:
         name = NODES[point.removeprefix("before_")]

@@ -9,6 +9,7 @@ from redis.asyncio import Redis
 from app.database.outbox import Channel, State
 from app.local.postgres import PostgresServer
 from app.mailbox.keys import DUE
+from tests.chatwoot.test_towards_candidates import met, until_noted
 from tests.faults.dying import METHODS, NODES, STORED
 from tests.faults.test_takeover import quiet
 from tests.fixtures.stack import Stack, running_stack, until_true
@@ -59,6 +60,26 @@ async def test_a_worker_killed_after_any_step_leaves_exactly_one_reply(workers: 
     assert view.turn_no == 1
     shown = [message.content for message in doors.shown_in_chatwoot(view.chatwoot.conversation_id)]
     assert len(shown) == 2, shown
+
+
+async def test_a_retry_cut_short_by_a_crash_is_done_once_and_answered_truly(workers: Stack) -> None:
+    doors = workers
+    well = await doors.work()
+    phone, conversation = await met(doors)
+    lost = {"on": "POST /messages", "match": "call me", "action": "respond", "status": 400, "code": 131026}
+    await doors.whatsapp_http.post("/_twin/faults", json=lost)
+    await doors.recruiter(conversation, content="Can you call me?")
+    await until_noted(doors, conversation, "`/retry`")
+    await well.kill()
+    doomed = await doors.work("tests.faults.dying", DIE_AFTER="rearmed")
+    await doors.recruiter(conversation, content="/retry", private=True)
+    await asyncio.wait_for(doomed.child.wait(), 30)
+    await doors.work()
+    await until_noted(doors, conversation, "1 of the messages that failed", seconds=30)
+    await phone.until(lambda all_: any("call me" in each["text"] for each in all_), "the message", seconds=30)
+    await until_true(lambda: quiet(doors, phone.number), what="quiet", seconds=30)
+    assert len([each for each in await phone.replies() if "call me" in each["text"]]) == 1
+    assert not [each for each in doors.shown_in_chatwoot(conversation) if "Nothing failed" in (each.content or "")]
 
 
 async def test_a_web_process_killed_between_storing_and_waking_loses_nothing(workers: Stack) -> None:

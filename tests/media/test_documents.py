@@ -249,11 +249,14 @@ async def test_a_page_that_never_ends_is_given_up_while_the_worker_goes_on() -> 
 
 
 def children() -> list[psutil.Process]:
-    return [
-        child
-        for child in psutil.Process().children()
-        if child.status() != psutil.STATUS_ZOMBIE and "app.agents.documents_child" in child.cmdline()
-    ]
+    return [child for child in psutil.Process().children() if is_reading(child)]
+
+
+def is_reading(child: psutil.Process) -> bool:
+    try:
+        return child.status() != psutil.STATUS_ZOMBIE and "app.agents.documents_child" in child.cmdline()
+    except psutil.NoSuchProcess:  # ended since it was listed
+        return False
 
 
 async def test_a_cancelled_turn_leaves_no_reading_process() -> None:

@@ -34,6 +34,16 @@ def test_only_hours_in_which_somebody_is_there_count(asked: str, hours: float, e
     assert answer_by(WEEK, ZONE, at(asked), hours) == dt.datetime.fromisoformat(expected)
 
 
+@pytest.mark.parametrize(
+    ("country", "expected"),
+    [("NL", "2026-04-28T10:00+02:00"), ("DE", "2026-04-27T10:00+02:00"), ("", "2026-04-27T10:00+02:00")],
+)
+def test_public_holidays_are_those_of_the_country(country: str, expected: str) -> None:
+    # Friday afternoon; Monday is King's Day in the Netherlands and nowhere else.
+    found = answer_by("Mo-Fr 09:00-17:00; PH off", ZONE, at("2026-04-24T16:00+02:00"), 2, country)
+    assert found == dt.datetime.fromisoformat(expected)
+
+
 def test_the_night_of_the_clock_change_has_the_hours_it_has() -> None:
     # 25 October 2026: 03:00 becomes 02:00. Open round the clock, three hours are three hours.
     found = answer_by("24/7", ZONE, at("2026-10-25T01:00+02:00"), 3)

@@ -89,6 +89,12 @@ async def test_a_voice_note_becomes_facts_that_quote_it_and_are_read_back(hearin
     }
     texts = {one.message_id: one.text for one in view.transcript}
     assert all(texts[fact.message_id] == SPOKEN and fact.quote in SPOKEN for fact in view.facts)
+    # The recording stands in Chatwoot at once; what was heard follows under it.
+    await notes(hearing_desk, phone, "Anna Kok, I live in Utrecht")
+    shown = hearing_desk.shown_in_chatwoot((await phone.view()).chatwoot.conversation_id)
+    (recording,) = [each for each in shown if each.attachments]
+    (note,) = [each for each in shown if "🎤" in (each.content or "")]
+    assert note.content_attributes["in_reply_to"] == recording.id
 
 
 async def test_hearing_is_paid_and_stands_in_the_decision_log(hearing_desk: Stack) -> None:

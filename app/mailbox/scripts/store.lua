@@ -1,6 +1,6 @@
 -- Store events in their mailboxes: drop the ids already seen, append the rest, mark the mailbox due.
 -- KEYS: the set of due mailboxes.  ARGV[1]: msgpack list of {address, id, payload, takes_over, note of the desk?}.
---   Notes: 'state|<time>|<status>|<assignee>' is stored only if it is newer and different from what is known, and then
+--   Notes: 'state|<time>|<status>|<assignee>|<1 if it has the label that gives a conversation back>' is stored only if it is newer and different from what is known, and then
 --   with what differs: the payload, a JSON object, gets `moved`. Events are built late and may show a later act's state.
 --   'typing|<seconds>' is never stored, it only delays the next turn.
 --   ARGV[2]: seconds that a seen id is remembered.
@@ -19,20 +19,26 @@ for i, event in ipairs(cmsgpack.unpack(ARGV[1])) do
     redis.call('HSET', box .. 'h', 'typing', string.format('%.3f', now + tonumber(first)))
     redis.call('EXPIRE', box .. 'h', 2592000, 'NX')
   elseif kind == 'state' then
-    local status, assignee = string.match(rest, '^([^|]*)|(.*)$')
-    local known = redis.call('HMGET', box .. 'h', 'desk_status', 'desk_assignee', 'desk_at', 'desk_own_at')
+    local status, assignee, label = string.match(rest, '^([^|]*)|([^|]*)|?(.*)$')
+    local known = redis.call('HMGET', box .. 'h', 'desk_status', 'desk_assignee', 'desk_at', 'desk_own_at', 'desk_label',
+      'desk_label_at')
+    local labelled = known[5] or ''
+    -- What we have taken off since is no news: an event of before shows it still (by two clocks, as below).
+    if label == '1' and known[6] and tonumber(first) < tonumber(known[6]) then label = labelled end
     local older = known[3] and tonumber(first) < tonumber(known[3])
     -- By two clocks: so only where the mistake would let the assistant speak.
     older = older or (status == 'pending' and known[4] and tonumber(first) < tonumber(known[4]))
-    fresh = not older and not (known[1] == status and (known[2] or '') == assignee)
+    fresh = not older and not (known[1] == status and (known[2] or '') == assignee and labelled == label)
     if fresh and known[1] and known[2] then
       local moved = {}
       if known[1] ~= status then moved[1] = '"status"' end
       if known[2] ~= assignee then moved[#moved + 1] = '"assignee"' end
+      if labelled ~= label then moved[#moved + 1] = '"label"' end
       payload = '{"moved":[' .. table.concat(moved, ',') .. '],' .. string.sub(payload, 2)
     end
     if not older then
-      redis.call('HSET', box .. 'h', 'desk_status', status, 'desk_assignee', assignee, 'desk_at', first)
+      redis.call('HSET', box .. 'h', 'desk_status', status, 'desk_assignee', assignee, 'desk_at', first,
+        'desk_label', label)
       redis.call('EXPIRE', box .. 'h', 2592000, 'NX')
     end
   end
