@@ -121,8 +121,13 @@ async def test_a_replay_knows_what_was_taken_back_edited_and_said_by_a_recruiter
     await thinking_desk.whatsapp_http.patch("/_twin/settings", json={"coexistence": True})
     phone = await agreed(thinking_desk)
     await phone.exchange("on the passport it says Ola Brandt, but who reads that")
+    turns = (await phone.view()).turn_no
     await phone.say(type="edit", text="on the passport it says Ola Brandt")
-    await phone.until_said(5)
+
+    async def heard() -> bool:
+        return (await phone.view()).turn_no > turns
+
+    await until_true(heard, what="the edit to be heard")
     town = await phone.exchange("our boat is moored in Hoorn for good")
     assert town["text"]
     await phone.say(type="revoke")
