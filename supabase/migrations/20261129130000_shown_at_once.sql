@@ -117,11 +117,11 @@ declare
   newest integer;
 begin
   conversation := coalesce(desk.known_conversation(p), desk.admit(p));
-  perform desk.remember_names(conversation, p);
   select * into v from public.conversations where id = conversation for no key update;
   if not found or v.merged_into is not null then
     return null;  -- joined to another in this very moment: the turn shows what it finds
   end if;
+  perform desk.remember_names(conversation, p);  -- of the candidate, whose row is locked behind the conversation's
   newest := desk.store_arrivals(v, p);
   update public.conversations as c
   set outbox_seq = newest,
