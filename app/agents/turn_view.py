@@ -54,15 +54,21 @@ def unread_kinds(turn: TurnInput) -> list[str]:
     ]
 
 
+def lines(turn: TurnInput) -> list[TranscriptLine]:
+    """The transcript, oldest first, without what the candidate has deleted or replaced: nobody quotes it any more."""
+    gone = {*intake(turn).withdrawn, *revoked(turn)}
+    return [line for line in turn["conversation"]["transcript"] if line["message_id"] not in gone]
+
+
 def said_before(turn: TurnInput) -> list[Said]:
     """The candidate's earlier messages in the transcript, oldest first, without this turn's and withdrawn ones.
 
     A card has words there only if it was the candidate's own.
     """
-    now = {message.message_id for message in _arrived(turn)} | {*intake(turn).withdrawn, *revoked(turn)}
+    now = {message.message_id for message in _arrived(turn)}
     return [
         _line(line)
-        for line in turn["conversation"]["transcript"]
+        for line in lines(turn)
         if line["author"] == "candidate"
         and line["message_id"] not in now
         and line["kind"] in {*READABLE, Kind.CONTACTS}

@@ -43,6 +43,18 @@ async def test_a_deleted_message_takes_its_facts_quietly_and_the_gap_is_asked_in
     assert key_said(conversation, "ask_city")
 
 
+async def test_deleted_and_replaced_words_are_not_quoted_to_a_recruiter_later(talk: Start) -> None:
+    conversation = talk()
+    await play(conversation, (*OPENING, "Anna Smith", "truck driver", "Utrecht"))
+    await rewrite(conversation, "role", "bus driver")
+    await unsend(conversation, "city")
+    note = str((await conversation.say("I want to talk to a person"))["crm"]["note"])
+    assert "bus driver" in note
+    assert "Utrecht" not in note
+    quoted = [line for line in note.splitlines() if line.startswith("> ")]
+    assert not any("truck" in line or "Utrecht" in line for line in quoted)
+
+
 async def test_deleting_before_anybody_looked_is_as_if_it_had_not_been_said(talk: Start) -> None:
     conversation = talk()
     await play(conversation, OPENING)

@@ -3,8 +3,8 @@
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
+from app.agents import turn_view
 from app.agents.state import TurnInput
-from app.agents.turn_view import facts as facts_of
 from app.recruiting import language_names
 from app.recruiting.intake import Decision, Handoff
 from app.recruiting.phrases import phrases
@@ -29,7 +29,7 @@ def packet(turn: TurnInput, language: str, decision: Decision, handoff: Handoff,
             f"**Handoff: {handoff.reason}** ({handoff.urgency})",
             handoff.text,
             *_summary(turn, decision),
-            *_news(facts_of(turn), decision.profile),
+            *_news(turn_view.facts(turn), decision.profile),
             f"**Open question:** {question}",
             *_suggestion(language, handoff),
             f"**Language:** {language_names.display(language, DESK_LANGUAGE)}",
@@ -113,6 +113,6 @@ def _window(turn: TurnInput, zone: ZoneInfo) -> str:
 
 
 def _quotes(turn: TurnInput) -> list[str]:
-    earlier = [line["text"] for line in turn["conversation"]["transcript"] if line["author"] == "candidate"]
-    said = [" ".join(text.split()) for text in [*earlier, *(str(each.get("text") or "") for each in turn["inbound"])]]
+    earlier = [line["text"] for line in turn_view.lines(turn) if line["author"] == "candidate"]
+    said = [" ".join(text.split()) for text in [*earlier, *(each.text for each in turn_view.inbound(turn))]]
     return [f"> {text[:_QUOTE_LENGTH]}" for text in said if text][-_QUOTES:]

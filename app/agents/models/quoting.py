@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfo
 
 import orjson
 
+from app.agents import turn_view
 from app.agents.state import Json, TurnInput
 from app.recruiting.said import Said
 
@@ -46,6 +47,6 @@ def last_words(turn: TurnInput, lines: int) -> list[Json]:
     """The end of the conversation so far, both sides, without message ids."""
     return [
         {"author": line["author"], "text": line["text"][:MOST_CHARACTERS]}
-        for line in turn["conversation"]["transcript"][-lines:]
+        for line in turn_view.lines(turn)[-lines:]
         if line["text"].strip()
     ]
