@@ -104,10 +104,8 @@ def evals(
 
     settings = _settings()
     try:
-        if tier in ("claude", "gpt"):
-            made = run_evals(tier, report, vendors=vendors_of(settings), plan=plan_of(settings))
-        else:
-            made = run_evals(tier, report)
+        vendors = vendors_of(settings) if tier in ("claude", "gpt") else None
+        made = run_evals(tier, report, vendors=vendors, plan=plan_of(settings))
     except EvalError as error:
         print(f"evals: {error}", file=sys.stderr)
         raise typer.Exit(2) from None

@@ -23,6 +23,7 @@ class Candidate:
         self._messages = 0
         self.now = now
         self.answered: set[str] = set()  # questions that got an answer
+        self._sent: list[InboundMessage] = []
 
     def read(self, replies: list[Reply]) -> None:
         """Look at what can be tapped now."""
@@ -63,7 +64,21 @@ class Candidate:
             return InboundMessage(
                 message_id=message_id, sent_at=self.now, kind=Kind.CHOICE, text=choice.title, choice_id=choice.id
             )
-        return InboundMessage(message_id=message_id, sent_at=self.now, kind=Kind(message.kind), text=message.text)
+        inbound = InboundMessage(
+            message_id=message_id,
+            sent_at=self.now,
+            kind=Kind(message.kind),
+            text=message.text,
+            target_id=self._target(message.of) if message.of else "",
+        )
+        self._sent.append(inbound)
+        return inbound
+
+    def _target(self, beginning: str) -> str:
+        for sent in reversed(self._sent):
+            if sent.text.startswith(beginning):
+                return sent.message_id
+        raise DialogueError(f"{self._dialogue.id} takes back {beginning!r}, but has not said it")
 
     def _choice(self, ending: str) -> Choice:
         """What was offered last; a level that is not in the list (native) is typed in practice, so it must be there."""

@@ -6,7 +6,7 @@ from statistics import median
 
 import leather  # type: ignore[import-untyped]  # SVG charts in plain Python, one package; matplotlib brings seven, 60 MB
 
-from evals.measures import Count
+from evals.matching import Count
 from evals.summary import EvalReport, Played, percentile
 
 _STYLE = """

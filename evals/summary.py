@@ -1,12 +1,13 @@
 """All dialogues together: the numbers that thresholds are set on."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from statistics import median
 
 import msgspec
 
-from evals.measures import FIELDS, Count, Marks
+from evals.matching import FIELDS, Count
+from evals.measures import Marks
 from evals.runner import Run
 
 
@@ -15,6 +16,8 @@ class Played(msgspec.Struct, kw_only=True):
 
     run: Run
     marks: Marks
+    vendor: str = ""  # that was asked first, in the scripted tier
+    misbehaviour: str = ""  # what its model did wrong
 
     @property
     def perfect(self) -> bool:
@@ -33,6 +36,7 @@ class EvalReport(msgspec.Struct, kw_only=True):
     seconds: float
     asked: dict[str, Count]  # answers to questions that were asked
     every: dict[str, Count]  # also what candidates volunteered
+    misbehaved: "EvalReport | None" = None  # the same dialogues with models that do wrong
 
     @property
     def asked_total(self) -> Count:
@@ -133,11 +137,13 @@ def _sum(counts: Iterable[Count]) -> Count:
 
 def summed(tier: str, played: list[Played], seconds: float) -> EvalReport:
     """Add the dialogues up."""
-    asked = {str(name): Count() for name in FIELDS}
-    every = {str(name): Count() for name in FIELDS}
-    for one in played:
-        for name, count in one.marks.asked.items():
-            asked[name].add(count)
-        for name, count in one.marks.every.items():
-            every[name].add(count)
+    asked, every = _by_field(one.marks.asked for one in played), _by_field(one.marks.every for one in played)
     return EvalReport(tier=tier, played=played, seconds=seconds, asked=asked, every=every)
+
+
+def _by_field(marks: Iterable[Mapping[str, Count]]) -> dict[str, Count]:
+    totals = {str(name): Count() for name in FIELDS}
+    for counts in marks:
+        for name, count in counts.items():
+            totals.setdefault(name, Count()).add(count)
+    return totals

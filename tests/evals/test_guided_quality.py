@@ -11,7 +11,8 @@ from app.recruiting.lexicon import LANGUAGES
 from app.recruiting.messages import Reply
 from app.recruiting.profile import Fact
 from evals.dialogues import DialogueError, load
-from evals.measures import Count, mark
+from evals.matching import Count
+from evals.measures import mark
 from evals.page import page
 from evals.run import evaluate, run_evals
 from evals.runner import Run

@@ -1,0 +1,120 @@
+"""Ways in which models misbehave, as data: what goes wrong, at which agents, and what must not come of it."""
+
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from app.local.llm_script import Answer, Json, Quirk, Vendor
+from evals.dialogues import Dialogue, DialogueError, Forbidden
+
+FILE = Path(__file__).with_name("misbehaviour.toml")
+_SAID = "$said"  # in a quote: the whole of the first message
+
+
+class Misbehaviour(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`agents`: empty means all. `times` bounds the calls of one dialogue that go wrong.
+
+    `status` is the HTTP error by vendor and `quirk` a broken protocol; `adds` goes over the good answer by agent
+    (lists grow, other values are replaced), `says` is added to every sentence, by language. `persona` names the only
+    one to whom this happens, `forbid` what may not come of it. `seconds` is how long a call may take then.
+    """
+
+    id: str
+    why: str
+    agents: list[str] = []
+    times: int | None = None
+    status: dict[Vendor, int] = {}
+    quirk: Quirk | None = None
+    adds: dict[str, Json] = {}
+    says: dict[str, str] = {}
+    persona: str = ""
+    forbid: Forbidden = Forbidden()
+    seconds: float = 0.0
+
+    def answer(self, agent: str, vendor: Vendor, good: Json, messages: list[Json], language: str) -> Answer:
+        """What comes instead of the good answer."""
+        if self.status:
+            return Answer(status=self.status[vendor])
+        bad = dict(good)
+        for key, value in self.adds.get(agent, {}).items():
+            filled = _filled(value, messages)
+            bad[key] = [*good.get(key, []), *filled] if isinstance(filled, list) else filled
+        if agent == "conversation" and self.says:
+            said = self.says[language]
+            bad["pieces"] = [{**piece, "text": f"{piece['text']} {said}"} for piece in good["pieces"]]
+        return Answer(value=bad, quirk=msgspec.structs.replace(self.quirk) if self.quirk else None)
+
+    def hits(self, agent: str) -> bool:
+        """Whether this agent misbehaves."""
+        return not self.agents or agent in self.agents
+
+
+def _filled(value: Any, messages: list[Json]) -> Any:
+    if isinstance(value, list):
+        return [_filled(one, messages) for one in value]
+    if isinstance(value, dict):
+        return {key: _filled(one, messages) for key, one in value.items()}
+    return str(messages[0]["text"]) if value == _SAID and messages else value
+
+
+def load_misbehaviours(path: Path = FILE) -> list[Misbehaviour]:
+    """Raises DialogueError."""
+    data: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
+    try:
+        return msgspec.convert(data["misbehaviour"], list[Misbehaviour])
+    except msgspec.ValidationError as error:
+        raise DialogueError(f"{path.name}: {error}") from error
+
+
+class Casting(msgspec.Struct, frozen=True, kw_only=True):
+    """A dialogue with the vendor that answers first, and what this one does wrong."""
+
+    dialogue: Dialogue
+    vendor: Vendor
+    misbehaviour: Misbehaviour | None = None
+
+    @property
+    def account(self) -> str:
+        """The API key by which the scripted model knows whom it plays."""
+        wrong = self.misbehaviour.id if self.misbehaviour else "good"
+        return f"{self.dialogue.id}/{self.vendor}/{wrong}"
+
+
+VENDORS: tuple[Vendor, ...] = ("anthropic", "openai")
+# Their answers are long enough for models to be asked about them.
+_SUBJECTS = ("talkative", "voice", "cv", "typos", "fragments", "liar", "vague", "changer", "sensitive", "switch")
+
+
+def well_behaved(dialogues: list[Dialogue], vendors: tuple[Vendor, ...] = VENDORS) -> list[Casting]:
+    """Every dialogue with every vendor."""
+    return [Casting(dialogue=dialogue, vendor=vendor) for vendor in vendors for dialogue in dialogues]
+
+
+def misbehaving(dialogues: list[Dialogue], wrong: list[Misbehaviour], *, both: bool) -> list[Casting]:
+    """Every misbehaviour in every language: at both vendors, or at one in turn. Whom it happens to goes round."""
+    languages = sorted({_language(dialogue) for dialogue in dialogues})
+    cast = []
+    for at, language in enumerate(languages):
+        own = [dialogue for dialogue in dialogues if _language(dialogue) == language]
+        for number, misbehaviour in enumerate(wrong):
+            persona = misbehaviour.persona or _SUBJECTS[(number + at) % len(_SUBJECTS)]
+            dialogue = next((one for one in own if one.persona == persona), None)
+            if dialogue is None:
+                continue
+            vendors = VENDORS if both else (VENDORS[(number + at) % len(VENDORS)],)
+            cast += [Casting(dialogue=_warned(dialogue, misbehaviour), vendor=v, misbehaviour=misbehaviour) for v in vendors]
+    return cast
+
+
+def _language(dialogue: Dialogue) -> str:
+    return dialogue.id.partition("-")[0]
+
+
+def _warned(dialogue: Dialogue, misbehaviour: Misbehaviour) -> Dialogue:
+    """The dialogue in which what the model invents is forbidden too."""
+    own, more = dialogue.forbid, misbehaviour.forbid
+    said = [*own.said, *more.said, *misbehaviour.says.values()]
+    both = Forbidden(values=[*own.values, *more.values], fields=[*own.fields, *more.fields], said=said)
+    return msgspec.structs.replace(dialogue, forbid=both)
