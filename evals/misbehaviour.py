@@ -92,19 +92,26 @@ def well_behaved(dialogues: list[Dialogue], vendors: tuple[Vendor, ...] = VENDOR
     return [Casting(dialogue=dialogue, vendor=vendor) for vendor in vendors for dialogue in dialogues]
 
 
-def misbehaving(dialogues: list[Dialogue], wrong: list[Misbehaviour], *, both: bool) -> list[Casting]:
-    """Every misbehaviour in every language: at both vendors, or at one in turn. Whom it happens to goes round."""
+def misbehaving(dialogues: list[Dialogue], wrong: list[Misbehaviour], *, whole: bool) -> list[Casting]:
+    """Every misbehaviour in every language at both vendors; whom it happens to goes round.
+
+    Not `whole`: what is said goes to one vendor in turn, and what has no language to two languages, one a vendor.
+    """
     languages = sorted({_language(dialogue) for dialogue in dialogues})
     cast = []
-    for at, language in enumerate(languages):
-        own = [dialogue for dialogue in dialogues if _language(dialogue) == language]
-        for number, misbehaviour in enumerate(wrong):
+    for number, misbehaviour in enumerate(wrong):
+        places = [(at, vendor) for at in range(len(languages)) for vendor in VENDORS]
+        if not whole and misbehaviour.says:
+            places = [(at, VENDORS[(number + at) % len(VENDORS)]) for at in range(len(languages))]
+        elif not whole:
+            places = [((2 * number + one) % len(languages), vendor) for one, vendor in enumerate(VENDORS)]
+        for at, vendor in places:
             persona = misbehaviour.persona or _SUBJECTS[(number + at) % len(_SUBJECTS)]
-            dialogue = next((one for one in own if one.persona == persona), None)
-            if dialogue is None:
-                continue
-            vendors = VENDORS if both else (VENDORS[(number + at) % len(VENDORS)],)
-            cast += [Casting(dialogue=_warned(dialogue, misbehaviour), vendor=v, misbehaviour=misbehaviour) for v in vendors]
+            subject = [one for one in dialogues if _language(one) == languages[at] and one.persona == persona]
+            cast += [
+                Casting(dialogue=_warned(one, misbehaviour), vendor=vendor, misbehaviour=misbehaviour)
+                for one in subject[:1]
+            ]
     return cast
 
 

@@ -20,7 +20,6 @@ from evals.summary import EvalReport, Played, summed
 from evals.tiers import COMPANY, GUIDED, SCRIPTED, EvalError, context_of
 
 AT_ONCE = 8  # dialogues under way while models or their misbehaviour are waited for
-_SLOW = ("stall", "trickle")
 T = TypeVar("T")
 
 
@@ -49,7 +48,7 @@ async def evaluate(tier: str, context: AgentContext, dialogues: list[Dialogue] |
 
 
 async def perform(castings: list[Casting], plan: Plan) -> EvalReport:
-    """Play with scripted models. What waits for slow models is played at once, the rest in turn: it only computes."""
+    """Play with scripted models. Good ones only compute and are played in turn, others let wait."""
     graph = build_graph()
 
     async def one(stage: Stage, casting: Casting) -> Played:
@@ -59,24 +58,18 @@ async def perform(castings: list[Casting], plan: Plan) -> EvalReport:
         return Played(run=run, marks=marks, vendor=casting.vendor, misbehaviour=wrong.id if wrong else "")
 
     began = time.perf_counter()
-    quick = [one for one in castings if not _waits(one)]
+    waits = any(casting.misbehaviour for casting in castings)
     async with stage(castings, plan) as opened:
-        played = await _all([lambda casting=casting: one(opened, casting) for casting in quick], 1)
-        slow = [lambda casting=casting: one(opened, casting) for casting in castings if _waits(casting)]
-        played += await _all(slow, AT_ONCE)
+        jobs = [lambda casting=casting: one(opened, casting) for casting in castings]
+        played = await _all(jobs, AT_ONCE if waits else 1)
     return summed(SCRIPTED, played, time.perf_counter() - began)
-
-
-def _waits(casting: Casting) -> bool:
-    quirk = casting.misbehaviour.quirk if casting.misbehaviour else None
-    return quirk is not None and quirk.kind in _SLOW
 
 
 async def evaluate_scripted(plan: Plan, dialogues: list[Dialogue] | None = None) -> EvalReport:
     """Every dialogue with a good model of each vendor, and every misbehaviour in every language at each vendor."""
     dialogues = load() if dialogues is None else dialogues
     report = await perform(well_behaved(dialogues), plan)
-    report.misbehaved = await perform(misbehaving(dialogues, load_misbehaviours(), both=True), plan)
+    report.misbehaved = await perform(misbehaving(dialogues, load_misbehaviours(), whole=True), plan)
     return report
 
 

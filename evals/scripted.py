@@ -30,9 +30,7 @@ class ScriptedModel:
     def __call__(self, asked: Asked) -> Answer:
         """The good answer, or the casting's misbehaviour."""
         casting = self._castings[asked.account]
-        reader = self._readers.setdefault(
-            asked.account, Reader(casting.dialogue, ZoneInfo(COMPANY.timezone))
-        )
+        reader = self._readers.setdefault(asked.account, Reader(casting.dialogue, ZoneInfo(COMPANY.timezone)))
         good, agent, wrong = reader(asked), agent_of(asked), casting.misbehaviour
         if wrong is None or asked.vendor != casting.vendor or not wrong.hits(agent):
             return Answer(value=good)
@@ -85,7 +83,9 @@ async def stage(castings: Sequence[Casting], plan: Plan) -> AsyncIterator[Stage]
     """Both vendors on a free loopback port for the length of the block. Raises LocalServerError."""
     app = create_llm_twin(LlmTwinConfig(script=ScriptedModel(castings)))
     async with served(app, "server of scripted models") as url:
-        vendors = open_vendors(anthropic_key="scripted", anthropic_url=url, openai_key="scripted", openai_url=f"{url}/v1")
+        vendors = open_vendors(
+            anthropic_key="scripted", anthropic_url=url, openai_key="scripted", openai_url=f"{url}/v1"
+        )
         try:
             yield Stage(app.state.twin, vendors, plan)
         finally:
