@@ -90,6 +90,10 @@ def test_town_when_asked(language: str, text: str, city: str) -> None:
     assert value(read_texts(text, asked="city", language=language), "city") == city
 
 
+def test_a_country_that_is_also_a_city_here_is_a_town() -> None:
+    assert value(read_texts("vivo", "en Granada", asked="city", language="es"), "city") == "Granada"
+
+
 @pytest.mark.parametrize(
     "text", ["ok", "yes", "no", "next week", "I don't know", "hello", "NL", "Poland", "asap", "I am back"]
 )
@@ -118,6 +122,19 @@ ROLES = [
 @pytest.mark.parametrize(("language", "text", "role"), ROLES)
 def test_work_when_asked(language: str, text: str, role: str) -> None:
     assert value(read_texts(text, asked="role", language=language), "role") == role
+
+
+@pytest.mark.parametrize(
+    ("language", "texts", "role"),
+    [
+        ("es", ("algo de", "cocina"), "cocina"),
+        ("uk", ("щось на", "кухні"), "кухні"),
+        ("ar", ("شيء في", "المطبخ"), "المطبخ"),
+        ("de", ("irgendwas mit", "Reinigung"), "Reinigung"),
+    ],
+)
+def test_an_answer_in_pieces_is_the_piece_that_says_something(language: str, texts: tuple[str, ...], role: str) -> None:
+    assert value(read_texts(*texts, asked="role", language=language), "role") == role
 
 
 @pytest.mark.parametrize("text", ["no experience", "I don't know", "hello", "How much does it pay?"])
