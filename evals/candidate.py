@@ -1,12 +1,18 @@
 """A scripted candidate: answers the question that is open, with what the dialogue says for it."""
 
+from app.recruiting.conflicts import CONFLICT
 from app.recruiting.messages import Choice, InboundMessage, Kind, Reply
 from app.recruiting.profile import Field, part
 from evals.dialogues import Dialogue, DialogueError, Message, Utterance, messages_of
 from evals.matching import folded
 
 # What everybody does unless the dialogue says otherwise.
-_DEFAULTS: dict[str, Utterance] = {"open": "#open:start", "consent": "#consent:yes", "review": "#review:correct"}
+_DEFAULTS: dict[str, Utterance] = {
+    "open": "#open:start",
+    "consent": "#consent:yes",
+    "review": "#review:correct",
+    CONFLICT: "#review:correct",
+}
 _SECONDS_BETWEEN = 2.0  # two messages of one turn
 _HOUR = 3600.0
 

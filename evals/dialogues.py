@@ -40,6 +40,7 @@ class Expectation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     `licences = []` means that the candidate said they have none. `facts` are all other fields of the profile: a value
     (`email = "a@b.nl"`), parts of a value (`salary_expectation = { min = 15 }`), or a list of items or parts of the
     path (`shifts = ["night"]`). `messages` are the most of ours; `with_models` where models must need fewer.
+    `replies`: what must stand in our answer to these words of the candidate.
     """
 
     name: list[str] | None = None
@@ -54,6 +55,7 @@ class Expectation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     language: str = ""
     messages: int = QUALIFIED
     with_models: int = 0
+    replies: dict[str, list[str]] = {}
     suspicion: str = ""  # kind of sign that the guard must see in what the candidate sends
 
 

@@ -122,12 +122,24 @@ def _faults(run: Run, expect: Expectation, most: int) -> list[str]:
         faults.append(f"owner is {run.owner}, expected {expect.owner}")
     if expect.stage not in {ANY, stage}:
         faults.append(f"stage is {stage}, expected {expect.stage}")
+    if run.stage == "stopped" and not run.opted_out:
+        faults.append("the wish to be left alone is not on record, expected stopped")
     if run.messages > most:
         faults.append(f"{run.messages} messages, expected at most {most}")
     if run.dialogue.language != run.language:
         faults.append(f"language is {run.language}, expected {run.dialogue.language}")
     if expect.suspicion and expect.suspicion not in _suspicions(run):
         faults.append(f"the guard saw no {expect.suspicion}")
+    return [*faults, *_unsaid(run, expect)]
+
+
+def _unsaid(run: Run, expect: Expectation) -> list[str]:
+    """What our answer to certain words had to hold and does not."""
+    faults = []
+    for words, needed in expect.replies.items():
+        answers = [turn.replies for turn in run.turns if any(words in line for line in turn.candidate)]
+        said = folded(" ".join(reply.text for replies in answers for reply in replies))
+        faults += [f"the answer to {words!r} does not say {need!r}" for need in needed if folded(need) not in said]
     return faults
 
 
