@@ -122,8 +122,8 @@ def wanted_items(expect: Expectation) -> dict[str, list[Wanted]]:
         wanted[LEVELS] = [_any_of([f"{code} {level}"]) for code, level in expect.languages.items() if level]
     if expect.licences is not None:
         wanted[Field.LICENCES] = [_any_of([type_]) for type_ in expect.licences or [NO_LICENCE]]
-    for field, value in expect.facts.items():
-        wanted[field] = [_item(one) for one in (value if isinstance(value, list) else [value])]
+    for path, value in expect.facts.items():
+        wanted[path] = [_item(one) for one in (value if isinstance(value, list) else [value])]
     return wanted
 
 

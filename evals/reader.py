@@ -61,7 +61,8 @@ class Reader:
             case "router":
                 return self._route(asked.text)
             case "extraction":
-                return smallest(asked.schema or {}) | self._extract(asked.text)
+                nothing: Json = smallest(asked.schema or {})
+                return nothing | self._extract(asked.text)
             case "conversation":
                 return self._phrase(asked.text)
             case "crm":
@@ -109,10 +110,10 @@ class Reader:
             for form in sorted(forms or [], key=len):
                 if found := re.search(rf"(?<!\w){re.escape(form)}(?!\w)", said.text, re.IGNORECASE):
                     yield _fact(field, {_SINGLE[field]: found[0]}, found[0], said)
-        for field, quotes in self._dialogue.reads.items():
+        for path, quotes in self._dialogue.reads.items():
             for quote in [quotes] if isinstance(quotes, str) else quotes:
                 if occurs(quote, said.text):
-                    yield _fact(field, self._value(field, quote), quote, said)
+                    yield _fact(path, self._value(path, quote), quote, said)
 
     def _value(self, field: str, quote: str) -> Json:
         """The expected value of a fact whose words the script gives."""
