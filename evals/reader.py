@@ -24,6 +24,7 @@ from app.recruiting.profile import LEVELS, Fact, Field, kind, part
 from app.recruiting.said import Said
 from evals.dialogues import Dialogue, messages_of
 from evals.matching import is_expected
+from evals.told import put_told
 from evals.voice import LEAD
 
 OFF_TOPIC = "off_topic"
@@ -62,7 +63,7 @@ class Reader:
                 return self._route(asked.text)
             case "extraction":
                 nothing: Json = smallest(asked.schema or {})
-                return nothing | self._extract(asked.text)
+                return nothing | self._extract(asked.text, asked.schema or {})
             case "conversation":
                 return self._phrase(asked.text)
             case "crm":
@@ -88,14 +89,14 @@ class Reader:
             "injection": any(one.kind == "injection" for text in texts for one in suspicions(text, language, detect)),
         }
 
-    def _extract(self, prompt: str) -> Json:
+    def _extract(self, prompt: str, schema: Json) -> Json:
         asked, messages = given(prompt, "asked") or "", given(prompt, "messages")
         facts: dict[str, tuple[int, Fact]] = {}
         for one in messages:  # a later word on the same thing counts
             facts |= {fact.field: (one["n"], fact) for fact in self._facts(_said(one, self._zone), asked)}
         value: Json = {Field.LANGUAGES.value: [], Field.LICENCES.value: []}
         for n, fact in facts.values():
-            _put(value, n, fact)
+            _put(value, schema, n, fact)
         vague = not any(kind(field) == asked for field in facts) and self._says_it_again(asked, messages)
         return value | {"vague": [asked] if vague else []}
 
@@ -131,7 +132,7 @@ class Reader:
                 return {"type": part(field)}
             case _ if kind(field) == LEVELS:
                 return {"level": (expect.languages or {})[part(field)]}
-        return dict(expect.facts[kind(field)])
+        raise ValueError(f"a scripted reading of {field} is not supported; let rules read it")
 
     def _says_it_again(self, asked: str, messages: Sequence[Json]) -> bool:
         """An answer after which the candidate has another one ready answered too little."""
@@ -171,7 +172,7 @@ def _fact(field: str, value: Json, quote: str, said: Said) -> Fact:
     return Fact(field=field, value=value, quote=quote, message_id=said.message_id)
 
 
-def _put(value: Json, n: int, fact: Fact) -> None:
+def _put(value: Json, schema: Json, n: int, fact: Fact) -> None:
     """Into the extraction's shape."""
     words: Json = {"message": n, "quote": fact.quote}
     name = kind(fact.field)
@@ -193,4 +194,4 @@ def _put(value: Json, n: int, fact: Fact) -> None:
             level = fact.value["level"]
             value[Field.LANGUAGES.value] = [*rest, words | {"code": part(fact.field), "level": level}]
         case _:
-            value[name] = words | fact.value
+            put_told(value, schema, words, fact)

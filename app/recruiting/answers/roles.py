@@ -1,6 +1,6 @@
 """The work a person wants, in their own words."""
 
-from app.recruiting.clauses import everyday, lead_in, rest_of, says, up_to_stop_word
+from app.recruiting.clauses import everyday, lead_in, negated_before, rest_of, says, up_to_stop_word
 from app.recruiting.lexicon import in_order, lexicon
 from app.recruiting.patterns import search
 from app.recruiting.profile import Field
@@ -13,7 +13,7 @@ _PHRASE = 4  # words: longer answers are sentences that may hold a job
 
 
 def _found(words: tuple[Word, ...], source: str, confidence: float) -> Found | None:
-    if not words or len(words) > _MAX_WORDS:
+    if not words or len(words) > _MAX_WORDS or words[0].folded[0].isdigit():  # "32 hours" is no work
         return None
     quote = _bare(source[words[0].start : words[-1].end])
     if len(quote) > _MAX_LENGTH or not any(c.isalpha() for c in quote):
@@ -25,9 +25,17 @@ def _said_outright(text: Text, language: str) -> Found | None:
     for clause in text.clauses:
         if (cut := rest_of(clause, "role", language)) is not None:
             words = up_to_stop_word(*cut)
-            if words and not everyday(words) and (found := _found(words, clause.source, 0.9)):
+            if not words or everyday(words) or _refused(clause, words[0], language):
+                continue
+            if found := _found(words, clause.source, 0.9):
                 return found
     return None
+
+
+def _refused(clause: Clause, first: Word, language: str) -> bool:
+    """ "I can't work nights" wishes for nothing."""
+    before = " ".join(word.folded for word in clause.words if word.start < first.start)
+    return negated_before(clause, len(before), language)
 
 
 def volunteered(text: Text, language: str) -> Found | None:

@@ -1,0 +1,61 @@
+"""Fields that candidates tell without being asked, in the shape in which the extraction's model answers them."""
+
+from typing import Any
+
+from app.local.llm_script import Json
+from app.recruiting.profile import Fact, kind, part
+
+_LISTS = {"contract_preference": "contracts", "references_available": "references"}  # others are called as their field
+_NAMES = {"title_raw": "title", "raw": "skill"}  # parts of a value that the model gives under another name
+
+
+def put_told(value: Json, schema: Json, words: Json, fact: Fact) -> None:
+    """Add a fact to `value["told"]`, which `schema` (of the whole answer) describes."""
+    shape = _inner(schema, schema["properties"]["told"])
+    told = value.setdefault("told", {})
+    for name in shape["properties"]:
+        told.setdefault(name, [])
+    name = _LISTS.get(kind(fact.field), kind(fact.field))
+    item = _inner(schema, shape["properties"][name]["items"])
+    told[name].append(_empty(item, schema) | words | _given(fact))
+
+
+def _given(fact: Fact) -> Json:
+    if kind(fact.field) == "travel":
+        return _travel(fact)
+    given = {_NAMES.get(name, name): each for name, each in fact.value.items()}
+    return given | ({"possible": fact.value.get("possible", True)} if kind(fact.field) == "shifts" else {})
+
+
+def _travel(fact: Fact) -> Json:
+    match part(fact.field):
+        case "own_transport":
+            return {"what": "own_transport" if fact.value["own_transport"] else "no_own_transport"}
+        case "max_minutes":
+            return {"what": "max_minutes", "minutes": fact.value["max_minutes"]}
+        case mode:
+            return {"what": mode}
+
+
+def _inner(schema: Json, node: Json) -> Json:
+    """The object behind a reference, or behind "that or null"."""
+    for option in node.get("anyOf", []):
+        if option.get("type") != "null":
+            return _inner(schema, option)
+    if "$ref" not in node:
+        return node
+    found: Any = schema
+    for key in node["$ref"].lstrip("#/").split("/"):
+        found = found[key]
+    return _inner(schema, found)
+
+
+def _empty(item: Json, schema: Json) -> Json:
+    """Every part as it is given when nothing was said of it."""
+    return {name: _nothing(_inner(schema, node)) for name, node in item["properties"].items()}
+
+
+def _nothing(node: Json) -> Any:
+    if "enum" in node:
+        return "" if "" in node["enum"] else node["enum"][0]
+    return {"string": "", "integer": 0, "number": 0, "boolean": False}.get(node.get("type", ""))
