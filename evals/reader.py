@@ -24,7 +24,7 @@ from app.recruiting.profile import LEVELS, Fact, Field, kind, part
 from app.recruiting.said import Said
 from evals.dialogues import Dialogue, messages_of
 from evals.matching import is_expected
-from evals.told import put_told
+from evals.told import inner, put_told
 from evals.voice import LEAD
 
 OFF_TOPIC = "off_topic"
@@ -57,34 +57,37 @@ class Reader:
         self._zone = zone
 
     def __call__(self, asked: Asked) -> Json:
-        """The structured answer to one request."""
+        """The structured answer to one request: what the script has to say, and nothing where it says nothing."""
+        schema = asked.schema or {}
         match agent_of(asked):
             case "router":
-                return self._route(asked.text)
+                answer = self._route(asked.text, schema)
             case "extraction":
-                nothing: Json = smallest(asked.schema or {})
-                return nothing | self._extract(asked.text, asked.schema or {})
+                answer = self._extract(asked.text, schema)
             case "conversation":
-                return self._phrase(asked.text)
+                answer = self._phrase(asked.text)
             case "crm":
-                return self._summarise(asked.text)
-        raise ValueError("an agent that this script does not know asks; teach it to answer")
+                answer = self._summarise(asked.text)
+            case _:
+                raise ValueError("an agent that this script does not know asks; teach it to answer")
+        nothing: Json = smallest(schema)
+        return {name: answer.get(name, nothing[name]) for name in schema["properties"]}
 
-    def _route(self, prompt: str) -> Json:
+    def _route(self, prompt: str, schema: Json) -> Json:
         situation, messages = given(prompt, "situation"), given(prompt, "messages")
         language = situation["language_so_far"] or situation["language_by_rules"]
+        known = inner(schema, inner(schema, schema["properties"]["intents"])["items"])["properties"]["intent"]["enum"]
         hears, detect = self._dialogue.hears, build_detector().guess
         seen = [
             {"message": one["n"], "intent": intent, "quote": quote}
             for one in messages
             for intent, quote in [*hears.items(), *_plain_intents(one["text"], language)]
-            if intent != OFF_TOPIC and occurs(quote, one["text"])
+            if intent in known and occurs(quote, one["text"])
         ]
         texts = [one["text"] for one in messages]
         return {
             "language": situation["language_by_rules"],
             "intents": seen,
-            "urgency": "none",
             "off_topic": OFF_TOPIC in hears and any(occurs(hears[OFF_TOPIC], text) for text in texts),
             "injection": any(one.kind == "injection" for text in texts for one in suspicions(text, language, detect)),
         }

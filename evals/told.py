@@ -11,12 +11,12 @@ _NAMES = {"title_raw": "title", "raw": "skill"}  # parts of a value that the mod
 
 def put_told(value: Json, schema: Json, words: Json, fact: Fact) -> None:
     """Add a fact to `value["told"]`, which `schema` (of the whole answer) describes."""
-    shape = _inner(schema, schema["properties"]["told"])
+    shape = inner(schema, schema["properties"]["told"])
     told = value.setdefault("told", {})
     for name in shape["properties"]:
         told.setdefault(name, [])
     name = _LISTS.get(kind(fact.field), kind(fact.field))
-    item = _inner(schema, shape["properties"][name]["items"])
+    item = inner(schema, shape["properties"][name]["items"])
     told[name].append(_empty(item, schema) | words | _given(fact))
 
 
@@ -37,22 +37,22 @@ def _travel(fact: Fact) -> Json:
             return {"what": mode}
 
 
-def _inner(schema: Json, node: Json) -> Json:
+def inner(schema: Json, node: Json) -> Json:
     """The object behind a reference, or behind "that or null"."""
     for option in node.get("anyOf", []):
         if option.get("type") != "null":
-            return _inner(schema, option)
+            return inner(schema, option)
     if "$ref" not in node:
         return node
     found: Any = schema
     for key in node["$ref"].lstrip("#/").split("/"):
         found = found[key]
-    return _inner(schema, found)
+    return inner(schema, found)
 
 
 def _empty(item: Json, schema: Json) -> Json:
     """Every part as it is given when nothing was said of it."""
-    return {name: _nothing(_inner(schema, node)) for name, node in item["properties"].items()}
+    return {name: _nothing(inner(schema, node)) for name, node in item["properties"].items()}
 
 
 def _nothing(node: Json) -> Any:

@@ -19,6 +19,7 @@ from evals.tiers import context_of
 from tests.fixtures.models import Llm, plan
 
 F1 = 0.97  # of all fields while models misbehave, asked or volunteered; seen: 1.0
+AGENTS = ("router", "extraction", "conversation", "crm")
 PROSE = ("roundabout", "nickname", "unheard wish")
 PERSONAS = (*PROSE, "talkative", "cv", "switch")  # whom models are asked about; all of them by the command line
 
@@ -39,9 +40,16 @@ def readers(played: list[Played]) -> set[str]:
 
 
 def logged(report: EvalReport, agent: str) -> list[dict[str, Any]]:
-    return [turn.decision["agents"][agent] for one in report.played for turn in one.run.turns if turn.decision]
+    decisions = [turn.decision for one in report.played for turn in one.run.turns if turn.decision]
+    return [decision["router"] if agent == "router" else decision["agents"][agent] for decision in decisions]
 
 
+def outcomes(report: EvalReport, agent: str) -> set[str]:
+    """How calls ended, "ok" or why they did not."""
+    return {call.partition(":")[2] for entry in logged(report, agent) for call in entry.get("calls", [])}
+
+
+@pytest.mark.timeout(300)
 async def test_good_models_of_both_vendors_understand_at_once_what_rules_ask_again() -> None:
     good = await perform(cast(), plan())
     assert complaints(good) == {}
@@ -49,6 +57,7 @@ async def test_good_models_of_both_vendors_understand_at_once_what_rules_ask_aga
         own = [one for one in good.played if one.run.dialogue.id.startswith(f"{code}-")]
         assert {"claude", "gpt"} <= readers(own), code
     assert good.cost_usd > 0
+    assert {outcome for agent in AGENTS for outcome in outcomes(good, agent)} == {"ok"}
 
     prose = [dialogue for dialogue in load() if dialogue.persona in PROSE]
     guided = await evaluate("guided", context_of("guided"), prose)
@@ -61,6 +70,7 @@ async def test_good_models_of_both_vendors_understand_at_once_what_rules_ask_aga
     assert guided.asked_again > len(LANGUAGES)
 
 
+@pytest.mark.timeout(300)
 async def test_whatever_models_do_nothing_forbidden_comes_of_it() -> None:
     wrong = await perform(misbehaving(load(), load_misbehaviours(), whole=False), plan())
     assert wrong.forbidden == []
