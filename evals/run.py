@@ -73,27 +73,36 @@ async def evaluate_scripted(plan: Plan, dialogues: list[Dialogue] | None = None)
     return report
 
 
-async def _evaluated(tier: str, vendors: Vendors | None, plan: Plan | None) -> EvalReport:
+async def _evaluated(tier: str, vendors: Vendors | None, plan: Plan | None, only: str) -> EvalReport:
+    dialogues = [dialogue for dialogue in load() if only in dialogue.id]
+    if not dialogues:
+        raise EvalError(f"no dialogue's id holds {only!r}")
     if tier == SCRIPTED:
         if plan is None:
             raise EvalError(f"tier {tier!r} needs the deployment's plan of models")
-        return await evaluate_scripted(plan)
+        return await evaluate_scripted(plan, dialogues)
     try:
-        return await evaluate(tier, context_of(tier, vendors, plan))
+        return await evaluate(tier, context_of(tier, vendors, plan), dialogues)
     finally:
         if vendors is not None:
             await vendors.aclose()
 
 
 def run_evals(
-    tier: str, report_path: Path | None, *, vendors: Vendors | None = None, plan: Plan | None = None
+    tier: str,
+    report_path: Path | None,
+    *,
+    vendors: Vendors | None = None,
+    plan: Plan | None = None,
+    only: str = "",
 ) -> EvalReport:
-    """Play all dialogues and write the HTML report where asked; closes the vendors' clients.
+    """Play all dialogues, or those whose id holds `only`; write the HTML report where asked.
 
+    Closes the vendors' clients.
     `vendors` and `plan` are the deployment's: every tier of models needs them, `scripted` the plan alone.
     Raises EvalError, DialogueError, LocalServerError, OSError.
     """
-    report = asyncio.run(_evaluated(tier, vendors, plan))
+    report = asyncio.run(_evaluated(tier, vendors, plan, only))
     if report_path is not None:
         report_path.write_text(page(report), encoding="utf-8")
     return report
