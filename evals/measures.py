@@ -23,6 +23,7 @@ class Marks(msgspec.Struct, kw_only=True):
 
     asked: dict[str, Count]  # fields whose question was answered
     every: dict[str, Count]
+    first: dict[str, Count]  # as first stored, before anybody asked again or put it right
     facts: int = 0
     proven: int = 0
     contradicted: list[str] = []
@@ -42,6 +43,7 @@ def mark(run: Run, company: Company, *, with_models: bool = False) -> Marks:
     marks = Marks(
         asked={name: count for name, count in every.items() if name in run.answered},
         every=every,
+        first=counts(_first_read(run.ever), expect),
         facts=len(run.ever),
         proven=sum(_is_proven(fact, run.said) for fact in run.ever),
         contradicted=[f"{fact.field} from “{fact.quote}”" for fact in run.ever if _contradicts(fact, run, company)],
@@ -57,6 +59,11 @@ def mark(run: Run, company: Company, *, with_models: bool = False) -> Marks:
     most = (expect.with_models if with_models else 0) or expect.messages
     marks.faults = [*_faults(run, expect, most), *_field_faults(run, expect, marks)]
     return marks
+
+
+def _first_read(ever: list[Fact]) -> list[Fact]:
+    """The first value of each path, right or wrong."""
+    return list({fact.field: fact for fact in reversed(ever)}.values())
 
 
 def _asked_again(run: Run) -> int:

@@ -131,13 +131,16 @@ def _table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
 
 
 def _field_table(report: EvalReport) -> str:
-    def row(name: str, asked: Count, every: Count) -> list[object]:
-        return [name, *_numbers(asked), *_numbers(every)]
+    def row(name: str, asked: Count, every: Count, first: Count) -> list[object]:
+        return [name, *_numbers(asked), *_numbers(every), f"{first.f1:.3f}"]
 
-    rows = [row(name, report.asked.get(name, Count()), every) for name, every in report.every.items()]
-    rows.append(row("all", report.asked_total, report.every_total))
+    rows = [
+        row(name, report.asked.get(name, Count()), every, report.first.get(name, Count()))
+        for name, every in report.every.items()
+    ]
+    rows.append(row("all", report.asked_total, report.every_total, report.first_total))
     one = ("right", "wrong", "missing", "precision", "recall", "F1")
-    head = ("field", *(f"{name} (asked)" for name in one), *(f"{name} (all)" for name in one))
+    head = ("field", *(f"{name} (asked)" for name in one), *(f"{name} (all)" for name in one), "F1 (as first stored)")
     return _table(head, rows)
 
 

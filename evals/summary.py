@@ -40,6 +40,7 @@ class EvalReport(msgspec.Struct, kw_only=True):
     seconds: float
     asked: dict[str, Count]  # answers to questions that were asked
     every: dict[str, Count]  # also what candidates volunteered
+    first: dict[str, Count]  # all as first stored, before anything was put right
     misbehaved: "EvalReport | None" = None  # the same dialogues with models that do wrong
 
     @property
@@ -51,6 +52,11 @@ class EvalReport(msgspec.Struct, kw_only=True):
     def every_total(self) -> Count:
         """All fields together, volunteered facts included."""
         return _sum(self.every.values())
+
+    @property
+    def first_total(self) -> Count:
+        """All fields together, as first stored."""
+        return _sum(self.first.values())
 
     @property
     def evidence_rate(self) -> float:
@@ -111,10 +117,13 @@ class EvalReport(msgspec.Struct, kw_only=True):
             f"tier {self.tier}: {len(self.played)} dialogues, "
             f"{sum(one.perfect for one in self.played)} without a fault, {self.seconds:.1f} s",
             "",
-            f"{'':<20}{'-- asked answers --':>25}{'-- with volunteered --':>28}",
-            f"{'field':<20}{'precision':>10}{'recall':>8}{'F1':>7}{'precision':>13}{'recall':>8}{'F1':>7}",
-            *(_row(name, self.asked.get(name, Count()), count) for name, count in self.every.items()),
-            _row("all", self.asked_total, self.every_total),
+            f"{'':<20}{'-- asked answers --':>25}{'-- with volunteered --':>28}{'as first stored':>18}",
+            f"{'field':<20}{'precision':>10}{'recall':>8}{'F1':>7}{'precision':>13}{'recall':>8}{'F1':>7}{'F1':>18}",
+            *(
+                _row(n, self.asked.get(n, Count()), count, self.first.get(n, Count()))
+                for n, count in self.every.items()
+            ),
+            _row("all", self.asked_total, self.every_total, self.first_total),
             "",
             f"evidence rate {self.evidence_rate:.1%}, contradicted values {len(self.contradicted)}, "
             f"refused facts {self.rejected}",
@@ -159,10 +168,10 @@ def by_misbehaviour(report: EvalReport) -> dict[str, EvalReport]:
     return {name: summed(report.tier, played, report.seconds) for name, played in parts.items()}
 
 
-def _row(name: str, asked: Count, every: Count) -> str:
+def _row(name: str, asked: Count, every: Count, first: Count) -> str:
     return (
         f"{name:<20}{asked.precision:>10.3f}{asked.recall:>8.3f}{asked.f1:>7.3f}"
-        f"{every.precision:>13.3f}{every.recall:>8.3f}{every.f1:>7.3f}"
+        f"{every.precision:>13.3f}{every.recall:>8.3f}{every.f1:>7.3f}{first.f1:>18.3f}"
     )
 
 
@@ -180,8 +189,14 @@ def _sum(counts: Iterable[Count]) -> Count:
 
 def summed(tier: str, played: list[Played], seconds: float) -> EvalReport:
     """Add the dialogues up."""
-    asked, every = _by_field(one.marks.asked for one in played), _by_field(one.marks.every for one in played)
-    return EvalReport(tier=tier, played=played, seconds=seconds, asked=asked, every=every)
+    return EvalReport(
+        tier=tier,
+        played=played,
+        seconds=seconds,
+        asked=_by_field(one.marks.asked for one in played),
+        every=_by_field(one.marks.every for one in played),
+        first=_by_field(one.marks.first for one in played),
+    )
 
 
 def _by_field(marks: Iterable[Mapping[str, Count]]) -> dict[str, Count]:
