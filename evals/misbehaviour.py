@@ -6,8 +6,10 @@ from typing import Any
 
 import msgspec
 
-from app.local.llm_script import Answer, Json, Quirk, Vendor
+from app.local.llm_script import Answer, Asked, Json, Quirk, Vendor
 from evals.dialogues import Dialogue, DialogueError, Forbidden
+from evals.reader import agent_of, given
+from evals.shapes import completed
 
 FILE = Path(__file__).with_name("misbehaviour.toml")
 _SAID = "$said"  # in a quote: the whole of the first message
@@ -33,8 +35,10 @@ class Misbehaviour(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     forbid: Forbidden = Forbidden()
     seconds: float = 0.0
 
-    def answer(self, agent: str, vendor: Vendor, good: Json, messages: list[Json], language: str) -> Answer:
-        """What comes instead of the good answer."""
+    def answer(self, asked: Asked, good: Json, language: str) -> Answer:
+        """What comes instead of the good answer; it fits the schema unless a quirk spoils it."""
+        agent, vendor, schema = agent_of(asked), asked.vendor, asked.schema or {}
+        messages: list[Json] = given(asked.text, "messages") or []
         if self.status:
             return Answer(status=self.status[vendor])
         bad = dict(good)
@@ -44,7 +48,9 @@ class Misbehaviour(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         if agent == "conversation" and self.says:
             said = self.says[language]
             bad["pieces"] = [{**piece, "text": f"{piece['text']} {said}"} for piece in good["pieces"]]
-        return Answer(value=bad, quirk=msgspec.structs.replace(self.quirk) if self.quirk else None)
+        return Answer(
+            value=completed(schema, schema, bad), quirk=msgspec.structs.replace(self.quirk) if self.quirk else None
+        )
 
     def hits(self, agent: str) -> bool:
         """Whether this agent misbehaves."""

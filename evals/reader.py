@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 
 import orjson
 
-from app.local.llm_script import Asked, Json, smallest
+from app.local.llm_script import Asked, Json
 from app.recruiting.answers.reading import read_turn
 from app.recruiting.evidence import occurs
 from app.recruiting.guard_inbound import suspicions
@@ -24,7 +24,7 @@ from app.recruiting.profile import LEVELS, Fact, Field, kind, part
 from app.recruiting.said import Said
 from evals.dialogues import Dialogue, messages_of
 from evals.matching import is_expected
-from evals.told import inner, put_told
+from evals.shapes import completed, inner, put_told
 from evals.voice import LEAD
 
 OFF_TOPIC = "off_topic"
@@ -70,8 +70,8 @@ class Reader:
                 answer = self._summarise(asked.text)
             case _:
                 raise ValueError("an agent that this script does not know asks; teach it to answer")
-        nothing: Json = smallest(schema)
-        return {name: answer.get(name, nothing[name]) for name in schema["properties"]}
+        whole: Json = completed(schema, schema, answer)
+        return whole
 
     def _route(self, prompt: str, schema: Json) -> Json:
         situation, messages = given(prompt, "situation"), given(prompt, "messages")

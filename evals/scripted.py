@@ -10,7 +10,7 @@ from app.agents.models.providers import Vendors, open_vendors
 from app.agents.models.tier import AgentPlan, Plan
 from app.agents.roles import AgentContext
 from app.local.house_parts import served
-from app.local.llm_script import Answer, Asked, Json
+from app.local.llm_script import Answer, Asked
 from app.local.llm_twin import LlmTwin, LlmTwinConfig, create_llm_twin
 from evals.misbehaviour import Casting
 from evals.reader import Reader, agent_of, given
@@ -31,15 +31,14 @@ class ScriptedModel:
         """The good answer, or the casting's misbehaviour."""
         casting = self._castings[asked.account]
         reader = self._readers.setdefault(asked.account, Reader(casting.dialogue, ZoneInfo(COMPANY.timezone)))
-        good, agent, wrong = reader(asked), agent_of(asked), casting.misbehaviour
-        if wrong is None or asked.vendor != casting.vendor or not wrong.hits(agent):
+        good, wrong = reader(asked), casting.misbehaviour
+        if wrong is None or asked.vendor != casting.vendor or not wrong.hits(agent_of(asked)):
             return Answer(value=good)
         self._calls[asked.account] += 1
         if wrong.times is not None and self._calls[asked.account] > wrong.times:
             return Answer(value=good)
-        messages: list[Json] = given(asked.text, "messages") or []
         language = str(given(asked.text, "language") or casting.dialogue.language)
-        return wrong.answer(agent, asked.vendor, good, messages, language)
+        return wrong.answer(asked, good, language)
 
 
 @dataclass(frozen=True)

@@ -16,17 +16,14 @@ from evals.run import evaluate, run_evals
 from evals.summary import EvalReport
 from evals.tiers import EvalError, context_of
 
-FLOOR = 0.98  # precision and recall of every field; seen: 0.99 and more
+FLOOR = 0.98  # precision and recall of every field; seen: 1.0
 PERSONAS = {
     "plain", "talkative", "vague", "angry", "switch", "typos", "fragments", "voice", "cv", "liar", "injector", "stop",
     "human", "minor", "changer", "sensitive", "roundabout", "nickname", "unheard wish", "taken back", "correction",
     "about me", "off topic", "volunteers",
 }  # fmt: skip
 # Dialogues that do not come out as expected, each with the reason. One that does must leave this list.
-KNOWN = {
-    "ar-nickname": '"مساعد طباخ" (assistant cook) is read as the well-known job in it, "طباخ"',
-    **{f"{code}-off-topic": "the wish for a poem is taken for the work that is wanted" for code in LANGUAGES},
-}
+KNOWN: dict[str, str] = {}
 
 
 def test_every_language_has_every_kind_of_candidate() -> None:

@@ -105,6 +105,7 @@ def check_arrival(parts: dict[str, EvalReport]) -> None:
         by_vendor = {one.vendor: readers([one]) for one in parts[name].played}
         assert by_vendor == {"anthropic": {"guided", "gpt"}, "openai": {"guided"}}, name
     assert sum(entry.get("unsupported", 0) for entry in logged(parts["invents facts"], "extraction")) > 0
+    assert sum(entry.get("unproven", 0) for entry in logged(parts["hears things"], "router")) > 0
     for name in ("asks for age", "promises", "changes language", "leaks"):
         assert any(entry.get("broken") for entry in logged(parts[name], "conversation")), name
 

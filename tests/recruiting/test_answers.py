@@ -116,6 +116,7 @@ ROLES = [
     ("pl", "praca jako spawacz", "spawacz"), ("pl", "kierowca kat. C", "kierowca kat"), ("es", "busco trabajo de camarero", "camarero"), ("es", "cocinero", "cocinero"),
     ("ro", "caut un loc de muncă ca ospătar", "ospătar"), ("ro", "sudor", "sudor"), ("uk", "водій", "водій"), ("uk", "шукаю роботу зварювальником", "зварювальником"),
     ("ar", "سائق شاحنة", "سائق شاحنة"), ("ar", "أبحث عن عمل كطباخ", "طباخ"),
+    ("ar", "مساعد طباخ", "مساعد طباخ"), ("en", "assistant cook", "assistant cook"), ("en", "cook please", "cook"),
 ]  # fmt: skip
 
 

@@ -52,9 +52,16 @@ def _known_job(clause: Clause, language: str) -> Found | None:
     for words in in_order(language):
         match = search(words.patterns["roles"], clause.folded)
         if match and (about_work or len(clause.words) <= match.group().strip().count(" ") + 2):
-            quote = _bare(clause.quote(match.start(), match.end() - 1))
+            span = clause.span(match.start(), match.end() - 1)
+            quote = _bare(clause.source[slice(*span)] if about_work else _whole(clause, *span))
             return Found(field=Field.ROLE, value={"title": quote}, quote=quote, confidence=0.8)
     return None
+
+
+def _whole(clause: Clause, start: int, end: int) -> str:
+    """An almost lonely job with the word that qualifies it, "assistant cook", but without "please" and the like."""
+    words = [word for word in clause.words if start <= word.start < end or not everyday((word,))]
+    return clause.source[words[0].start : words[-1].end]
 
 
 def _bare(quote: str) -> str:

@@ -1,12 +1,26 @@
-"""Fields that candidates tell without being asked, in the shape in which the extraction's model answers them."""
+"""The shapes in which agents want their answers, read from the schema that each request brings."""
 
 from typing import Any
 
-from app.local.llm_script import Json
+from app.local.llm_script import Json, smallest
 from app.recruiting.profile import Fact, kind, part
 
 _LISTS = {"contract_preference": "contracts", "references_available": "references"}  # others are called as their field
 _NAMES = {"title_raw": "title", "raw": "skill"}  # parts of a value that the model gives under another name
+
+
+def completed(schema: Json, node: Json, value: Any) -> Any:
+    """The value with every part that its schema requires; what nobody gave is null, empty or the first choice."""
+    shape = inner(schema, node)
+    if isinstance(value, list):
+        return [completed(schema, shape["items"], one) for one in value] if "items" in shape else value
+    if not isinstance(value, dict) or "properties" not in shape:
+        return value
+    definitions = {"$defs": schema.get("$defs", {})}
+    return {
+        name: completed(schema, part_, value[name]) if name in value else smallest({**part_, **definitions})
+        for name, part_ in shape["properties"].items()
+    }
 
 
 def put_told(value: Json, schema: Json, words: Json, fact: Fact) -> None:
