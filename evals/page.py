@@ -6,8 +6,8 @@ from statistics import median
 
 import leather  # type: ignore[import-untyped]  # SVG charts in plain Python, one package; matplotlib brings seven, 60 MB
 
-from evals.measures import Count
-from evals.summary import EvalReport, Played, percentile
+from evals.matching import Count
+from evals.summary import EvalReport, Played, by_misbehaviour, percentile
 
 _STYLE = """
 :root { color-scheme: light; --ink: #1c2430; --soft: #5b6676; --line: #dfe4ea; --good: #1a7f4b; --bad: #b3261e; }
@@ -39,7 +39,7 @@ leather.theme.title_font_family = leather.theme.tick_font_family = leather.theme
 
 def page(report: EvalReport) -> str:
     """The whole document."""
-    faulty = [one for one in report.played if not one.perfect]
+    faulty = report.faulty
     parts = [
         f"<h1>Evaluation of the {_e(report.tier)} tier</h1>",
         f'<p class="lead">{len(report.played)} scripted dialogues in {len(_languages(report))} languages, '
@@ -54,6 +54,7 @@ def page(report: EvalReport) -> str:
         _group_table(report, "language", lambda one: one.run.dialogue.id.partition("-")[0]),
         "<h2>Personas</h2>",
         _group_table(report, "persona", lambda one: one.run.dialogue.persona),
+        *_misbehaviour(report.misbehaved),
         f"<h2>Dialogues with a fault ({len(faulty)})</h2>",
         *(_dialogue(one) for one in faulty),
         f"<h2>Dialogues as expected ({len(report.played) - len(faulty)})</h2>",
@@ -64,6 +65,33 @@ def page(report: EvalReport) -> str:
         f"<title>Evaluation: {_e(report.tier)}</title><style>{_STYLE}</style></head>"
         f"<body>{''.join(parts)}</body></html>"
     )
+
+
+def _misbehaviour(report: EvalReport | None) -> list[str]:
+    """What came of models that do wrong, and where something did."""
+    if report is None:
+        return []
+    parts = by_misbehaviour(report)
+    rows = [
+        (
+            name,
+            len(one.played),
+            f"{one.every_total.f1:.3f}",
+            f"{one.evidence_rate:.1%}",
+            len(one.forbidden),
+            len(one.guard_hits),
+            f"{median(one.turn_seconds) * 1000:.0f} ms",
+        )
+        for name, one in parts.items()
+    ]
+    head = ("misbehaviour", "dialogues", "F1", "evidence", "forbidden", "guard hits", "turn, median")
+    evidence = [(round(one.every_total.f1, 3), name) for name, one in reversed(parts.items())]
+    return [
+        f"<h2>Misbehaviour of models ({len(report.played)} dialogues)</h2>",
+        _table(head, rows),
+        f'<div class="plots">{_bars("F1 of all fields by misbehaviour", evidence)}</div>',
+        *(_dialogue(one) for one in report.faulty),
+    ]
 
 
 def _e(text: object) -> str:
@@ -84,6 +112,7 @@ def _cards(report: EvalReport) -> str:
         (len(report.guard_hits), "guard hits", not report.guard_hits),
         (f"{sum(one.perfect for one in report.played)}/{len(report.played)}", "dialogues without a fault", None),
         (f"{median(to_qualified):g}" if to_qualified else "–", "messages to qualified, median", None),
+        (report.asked_again, "questions asked again", None),
         (f"{median(turns) * 1000:.0f} ms" if turns else "–", "turn, median", None),
         (f"{percentile(turns, 0.95) * 1000:.0f} ms", "turn, p95", None),
         (f"${report.cost_usd:.4f}", "cost of the run", None),
@@ -102,14 +131,22 @@ def _table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
 
 
 def _field_table(report: EvalReport) -> str:
-    def row(name: str, asked: Count, every: Count) -> list[object]:
-        counts = (asked.right, asked.wrong, asked.missing)
-        return [name, *counts, *(f"{value:.3f}" for value in (asked.precision, asked.recall, asked.f1, every.f1))]
+    def row(name: str, asked: Count, every: Count, first: Count) -> list[object]:
+        return [name, *_numbers(asked), *_numbers(every), f"{first.f1:.3f}"]
 
-    rows = [row(name, asked, report.every[name]) for name, asked in report.asked.items()]
-    rows.append(row("all", report.asked_total, report.every_total))
-    head = ("field", "right", "wrong", "missing", "precision", "recall", "F1", "F1 with volunteered")
+    rows = [
+        row(name, report.asked.get(name, Count()), every, report.first.get(name, Count()))
+        for name, every in report.every.items()
+    ]
+    rows.append(row("all", report.asked_total, report.every_total, report.first_total))
+    one = ("right", "wrong", "missing", "precision", "recall", "F1")
+    head = ("field", *(f"{name} (asked)" for name in one), *(f"{name} (all)" for name in one), "F1 (as first stored)")
     return _table(head, rows)
+
+
+def _numbers(count: Count) -> list[object]:
+    shares = (f"{value:.3f}" for value in (count.precision, count.recall, count.f1))
+    return [count.right, count.wrong, count.missing, *shares]
 
 
 def _grouped(report: EvalReport, key: Callable[[Played], str]) -> dict[str, list[Played]]:
@@ -196,12 +233,11 @@ def _latencies(seconds: Sequence[float]) -> list[tuple[str, float]]:
 
 
 def _dialogue(one: Played) -> str:
-    marks = one.marks
-    faults = [*marks.faults, *marks.forbidden, *marks.contradicted, *(f"guard: {hit}" for hit in marks.guard)]
-    listed = "".join(f'<li dir="auto">{_e(fault)}</li>' for fault in faults)
+    listed = "".join(f'<li dir="auto">{_e(fault)}</li>' for fault in one.complaints)
     said = []
     for turn in one.run.turns:
         said += [f'<div class="said them" dir="auto">{_e(text)}</div>' for text in turn.candidate]
         said += [f'<div class="said us" dir="auto">{_e(reply.text)}</div>' for reply in turn.replies]
-    head = f"{_e(one.run.dialogue.id)} · {one.run.messages} messages · {_e(one.run.stage)}"
+    played_by = "".join(f" · {_e(name)}" for name in (one.vendor, one.misbehaviour) if name)
+    head = f"{_e(one.run.dialogue.id)}{played_by} · {one.run.messages} messages · {_e(one.run.stage)}"
     return f'<details><summary>{head}</summary><ul class="faults">{listed}</ul>{"".join(said)}</details>'

@@ -13,7 +13,8 @@ COMPANY = Company(
     name="Werkpunt", privacy_url="https://werkpunt.example/privacy", alternative="https://werkpunt.example/apply"
 )
 GUIDED = "guided"
-TIERS = (GUIDED, "claude", "gpt", "scripted")
+SCRIPTED = "scripted"
+TIERS = (GUIDED, "claude", "gpt", SCRIPTED)
 # An evaluation stopped by a budget would quietly measure the guided tier.
 _NO_LIMITS = Limits(candidate_daily_usd=1e6, service_hourly_usd=1e6)
 
@@ -23,7 +24,7 @@ class EvalError(ValueError):
 
 
 def context_of(tier: str, vendors: Vendors | None = None, plan: Plan | None = None) -> AgentContext:
-    """The tier's agents. `scripted` takes both vendors as given: their clients point at a local server.
+    """The agents of a tier other than `scripted`, which has a stage of its own.
 
     Raises EvalError for an unknown tier or a missing key, PromptError.
     """
@@ -34,14 +35,13 @@ def context_of(tier: str, vendors: Vendors | None = None, plan: Plan | None = No
     chosen = _chosen(tier, vendors or Vendors())
     if plan is None or (chosen.claude is None and chosen.gpt is None):
         raise EvalError(f"tier {tier!r} needs its vendor's API key; set it, or use --tier {GUIDED}")
-    plan = replace(plan, limits=_NO_LIMITS)
-    return model_context(COMPANY, chosen, plan, ProcessSpending())
+    return context_with(chosen, plan)
+
+
+def context_with(vendors: Vendors, plan: Plan) -> AgentContext:
+    """Agents that ask these vendors in turn, then the rules. Raises PromptError."""
+    return model_context(COMPANY, vendors, replace(plan, limits=_NO_LIMITS), ProcessSpending())
 
 
 def _chosen(tier: str, vendors: Vendors) -> Vendors:
-    match tier:
-        case "claude":
-            return Vendors(claude=vendors.claude)
-        case "gpt":
-            return Vendors(gpt=vendors.gpt)
-    return vendors
+    return Vendors(claude=vendors.claude) if tier == "claude" else Vendors(gpt=vendors.gpt)

@@ -14,7 +14,10 @@ Vendor = Literal["anthropic", "openai"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
-    """One request to a model. `schema` is set for structured output, `tools` are names and schemas offered."""
+    """One request to a model. `schema` is set for structured output, `tools` are names and schemas offered.
+
+    `account` is the API key it came with: a script may play another model for each.
+    """
 
     vendor: Vendor
     model: str
@@ -23,29 +26,7 @@ class Asked:
     schema: Json | None = None
     tools: dict[str, Json] = field(default_factory=dict)
     body: Json = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
-    """What the model says. `value` is sent as JSON text (or as the arguments of `tool`), `text` as it is.
-
-    `refusal` ends the answer by the vendor's own means; `stop` overrides the stop reason ("" sends null).
-    """
-
-    text: str = ""
-    value: Any = None
-    tool: str = ""
-    refusal: str = ""
-    stop: str | None = None
-    thinking_tokens: int = 0
-
-    @property
-    def payload(self) -> str:
-        """What is sent: structured values as compact JSON."""
-        return orjson.dumps(self.value).decode() if self.value is not None else self.text
-
-
-Script = Callable[[Asked], Answer]
+    account: str = ""
 
 
 class Quirk(msgspec.Struct, kw_only=True):
@@ -53,10 +34,11 @@ class Quirk(msgspec.Struct, kw_only=True):
 
     refuse: declines; truncate: stops in the middle for want of tokens; malform: JSON that breaks off; misfit: JSON of
     another shape; silent: no stop reason; empty: nothing at all; trickle: the body drips over `seconds`;
-    cut: a stream breaks off in the middle.
+    stall: nothing comes for `seconds`; cut: a stream breaks off in the middle; toolcall: the answer is a call of a
+    tool that nobody offered, with arguments that are no JSON (Anthropic's SDK wants an object: there they are empty).
     """
 
-    kind: Literal["refuse", "truncate", "malform", "misfit", "silent", "empty", "trickle", "cut"]
+    kind: Literal["refuse", "truncate", "malform", "misfit", "silent", "empty", "trickle", "stall", "cut", "toolcall"]
     vendor: str = ""  # either when empty
     match: str = ""  # text that the request's body must contain
     times: int | None = 1
@@ -71,6 +53,32 @@ class Quirk(msgspec.Struct, kw_only=True):
         return True
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What the model says. `value` is sent as JSON text (or as the arguments of `tool`), `text` as it is.
+
+    `refusal` ends the answer by the vendor's own means; `stop` overrides the stop reason ("" sends null). `status` is
+    an HTTP error instead of an answer; `quirk` spoils this answer.
+    """
+
+    text: str = ""
+    value: Any = None
+    tool: str = ""
+    refusal: str = ""
+    stop: str | None = None
+    thinking_tokens: int = 0
+    status: int = 0
+    quirk: Quirk | None = None
+
+    @property
+    def payload(self) -> str:
+        """What is sent: structured values as compact JSON."""
+        return orjson.dumps(self.value).decode() if self.value is not None else self.text
+
+
+Script = Callable[[Asked], Answer]
+
+
 def tokens(text: str) -> int:
     """A rough count, four UTF-8 bytes to a token; enough to compare requests with each other."""
     return max(1, len(text.encode()) // 4) if text else 0
@@ -78,18 +86,16 @@ def tokens(text: str) -> int:
 
 def spoilt(answer: Answer, quirk: Quirk | None) -> Answer:
     """The answer after the quirk. Truncation and broken streams are the protocols' own business."""
-    kind = quirk.kind if quirk else ""
-    if kind == "refuse":
-        return Answer(refusal="I can't help with that.")
-    if kind == "malform":
-        return Answer(text=answer.payload[: len(answer.payload) * 2 // 3] + " …", tool=answer.tool)
-    if kind == "misfit":
-        return Answer(value={"unexpected": [1, 2, 3]}, tool=answer.tool)
-    if kind == "silent":
-        return Answer(text=answer.payload, tool=answer.tool, stop="")
-    if kind == "empty":
-        return Answer(text="")
-    return answer
+    payload = answer.payload
+    ways = {
+        "refuse": Answer(refusal="I can't help with that."),
+        "malform": Answer(text=payload[: len(payload) * 2 // 3] + " …", tool=answer.tool),
+        "misfit": Answer(value={"unexpected": [1, 2, 3]}, tool=answer.tool),
+        "silent": Answer(text=payload, tool=answer.tool, stop=""),
+        "empty": Answer(text=""),
+        "toolcall": Answer(text=payload[: len(payload) // 2], tool="save_candidate"),
+    }
+    return ways.get(quirk.kind, answer) if quirk else answer
 
 
 def smallest(schema: Json) -> Any:

@@ -10,7 +10,7 @@ import contextlib
 import time
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import msgspec
@@ -27,7 +27,7 @@ from app.local.errors import LocalServerError
 from app.local.llm_anthropic import Refused
 from app.local.llm_cache import CommonPrefixCache, MarkedPrefixCache
 from app.local.llm_embeddings import Embeddings
-from app.local.llm_script import Asked, Json, Quirk, Script, plainest, spoilt
+from app.local.llm_script import Answer, Asked, Json, Quirk, Script, plainest, spoilt
 from app.local.twin_clock import TwinClock
 from app.local.twin_control import answer, controlled, json_of, object_of
 from app.local.twin_faults import Fault, FaultBook, FaultMiddleware, plain_error
@@ -99,8 +99,7 @@ class LlmTwin:
         """POST /v1/messages."""
         raw, body = await self._body(request, "anthropic")
         asked = llm_anthropic.read_request(body, request.headers.get("anthropic-version", ""))
-        quirk = self._quirk("anthropic", raw)
-        said = spoilt(self.script(asked), quirk)
+        said, quirk = await self._said(replace(asked, account=_key(request)), raw)
         truncate = quirk is not None and quirk.kind == "truncate"
         answered = llm_anthropic.message(asked, said, self._marked, truncate=truncate)
         return self._send(asked, answered, llm_anthropic.events(answered), quirk)
@@ -109,11 +108,20 @@ class LlmTwin:
         """POST /v1/responses."""
         raw, body = await self._body(request, "openai")
         asked = llm_openai.read_request(body)
-        quirk = self._quirk("openai", raw)
-        said = spoilt(self.script(asked), quirk)
+        said, quirk = await self._said(replace(asked, account=_key(request)), raw)
         truncate = quirk is not None and quirk.kind == "truncate"
         answered = llm_openai.response(asked, said, self._common, truncate=truncate)
         return self._send(asked, answered, llm_openai.events(answered), quirk)
+
+    async def _said(self, asked: Asked, raw: str) -> tuple[Answer, Quirk | None]:
+        """The script's answer, spoilt by what was ordered or else by the script itself. Raises Refused."""
+        said = self.script(asked)
+        if said.status:
+            raise Refused(said.status, "the script says so")
+        quirk = self._quirk(asked.vendor, raw) or said.quirk
+        if quirk is not None and quirk.kind == "stall":
+            await asyncio.sleep(quirk.seconds)
+        return spoilt(said, quirk), quirk
 
     async def embed(self, request: Request) -> Response:
         """POST /v1/embeddings."""
@@ -141,9 +149,7 @@ class LlmTwin:
         return answer({"object": "list", "data": [], "has_more": False})
 
     def _authorise(self, request: Request, vendor: str) -> None:
-        # Anthropic's client sends a bearer token since 2.x; older ones and curl send x-api-key.
-        bearer = request.headers.get("authorization", "").removeprefix("Bearer ")
-        given = bearer or request.headers.get("x-api-key", "")
+        given = _key(request)
         key = self.config.anthropic_key if vendor == "anthropic" else self.config.openai_key
         if not given or (key and given != key):
             raise Refused(401, "invalid API key" if vendor == "anthropic" else "Incorrect API key provided")
@@ -183,6 +189,12 @@ class LlmTwin:
         step = max(1, len(body) // _DROPS)
         pieces = [body[start : start + step] for start in range(0, len(body), step)]
         return StreamingResponse(_slowly(pieces, seconds), media_type="application/json")
+
+
+def _key(request: Request) -> str:
+    # Anthropic's client sends a bearer token since 2.x; older ones and curl send x-api-key.
+    bearer = request.headers.get("authorization", "").removeprefix("Bearer ")
+    return bearer or request.headers.get("x-api-key", "")
 
 
 def _event(name: str, data: Json) -> bytes:

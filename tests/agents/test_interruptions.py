@@ -3,6 +3,7 @@
 
 import dataclasses
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
@@ -399,6 +400,20 @@ async def test_facts_that_nobody_said_are_rejected_and_counted(talk: Start) -> N
     state = await conversation.graph.ainvoke(turn, context=context)
     assert state["proposal"]["rejected_facts"] == 2
     assert [fact["field"] for fact in state["proposal"]["facts"]] == ["name"]
+
+
+async def test_a_town_that_a_model_finds_too_vague_is_asked_for_again(talk: Start) -> None:
+    conversation = talk()
+    await play(conversation, (*OPENING, "Anna Smith", "truck driver"))
+
+    class Unsure:
+        async def extract(self, _: object) -> dict[str, object]:
+            return {"facts": [], "vague": ["city"], "tier": "test", "decision": {}}
+
+    context = replace(conversation.context, extraction=Unsure())  # type: ignore[arg-type]
+    state = await conversation.graph.ainvoke(conversation.turn("up near the border"), context=context)
+    assert state["proposal"]["intake"]["asked"]["field"] == "city"
+    assert len(state["proposal"]["replies"]) == 1
 
 
 async def test_stop_withdraws_consent_and_start_asks_for_it_again(talk: Start) -> None:

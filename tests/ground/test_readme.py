@@ -5,6 +5,7 @@ import os
 import re
 import signal
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -42,6 +43,20 @@ def test_every_path_exists(path: tuple[str, str]) -> None:
 def test_every_room_has_its_line() -> None:
     rooms = {f"app/{each.parent.name}" for each in (ROOT / "app").glob("*/__init__.py")} - {"app/telemetry"}
     assert rooms <= set(re.findall(r"`(app/\w+)`", README))
+
+
+@pytest.mark.parametrize("arguments", re.findall(r"^\.venv/bin/python -m app evals (.+)$", README, re.MULTILINE))
+def test_quality_is_measured_without_any_key(arguments: str, tmp_path: Path) -> None:
+    """The whole takes minutes; one dialogue shows that the command is right."""
+    command = [sys.executable, "-m", "app", "evals", *arguments.split(), "--only", "en-talkative"]
+    keys = ("ANTHROPIC", "OPENAI")
+    environ = {name: value for name, value in os.environ.items() if not name.startswith((*UNSET, *keys))}
+    command[command.index("--report") + 1] = str(tmp_path / "report.html")
+    done = subprocess.run(command, cwd=ROOT, env=environ, capture_output=True, text=True, check=False, timeout=100)
+    assert done.returncode == 0, done.stderr
+    for shown in ("1.000", "evidence rate 100.0%", "guard hits 0", "messages to qualified", "cost"):
+        assert shown in done.stdout
+    assert "<svg" in (tmp_path / "report.html").read_text()
 
 
 async def test_a_newcomer_starts_it_and_replays_the_conversation_that_is_shown(tmp_path: Path) -> None:

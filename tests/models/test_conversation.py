@@ -123,6 +123,13 @@ async def test_words_that_break_a_rule_are_asked_for_once_more_and_then_not_said
     assert phrased["decision"]["input_tokens"] > 2000  # both tries are paid and logged
 
 
+async def test_a_sentence_in_another_language_behind_the_right_ones_is_not_said(llm: Llm) -> None:
+    llm.script.says("conversation", words("In which town do you live? Wir möchten das nämlich sehr gerne wissen."))
+    phrased = await say(llm, decided())
+    assert spoken(phrased) == template(decided())
+    assert "language" in phrased["decision"]["broken"]
+
+
 async def test_a_second_try_that_keeps_the_rules_is_said(llm: Llm) -> None:
     tries = iter([words(BAD["figure"]), words("Thanks. In which town do you live?")])
 

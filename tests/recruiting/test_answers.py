@@ -90,6 +90,10 @@ def test_town_when_asked(language: str, text: str, city: str) -> None:
     assert value(read_texts(text, asked="city", language=language), "city") == city
 
 
+def test_a_country_that_is_also_a_city_here_is_a_town() -> None:
+    assert value(read_texts("vivo", "en Granada", asked="city", language="es"), "city") == "Granada"
+
+
 @pytest.mark.parametrize(
     "text", ["ok", "yes", "no", "next week", "I don't know", "hello", "NL", "Poland", "asap", "I am back"]
 )
@@ -112,12 +116,26 @@ ROLES = [
     ("pl", "praca jako spawacz", "spawacz"), ("pl", "kierowca kat. C", "kierowca kat"), ("es", "busco trabajo de camarero", "camarero"), ("es", "cocinero", "cocinero"),
     ("ro", "caut un loc de muncă ca ospătar", "ospătar"), ("ro", "sudor", "sudor"), ("uk", "водій", "водій"), ("uk", "шукаю роботу зварювальником", "зварювальником"),
     ("ar", "سائق شاحنة", "سائق شاحنة"), ("ar", "أبحث عن عمل كطباخ", "طباخ"),
+    ("ar", "مساعد طباخ", "مساعد طباخ"), ("en", "assistant cook", "assistant cook"), ("en", "cook please", "cook"),
 ]  # fmt: skip
 
 
 @pytest.mark.parametrize(("language", "text", "role"), ROLES)
 def test_work_when_asked(language: str, text: str, role: str) -> None:
     assert value(read_texts(text, asked="role", language=language), "role") == role
+
+
+@pytest.mark.parametrize(
+    ("language", "texts", "role"),
+    [
+        ("es", ("algo de", "cocina"), "cocina"),
+        ("uk", ("щось на", "кухні"), "кухні"),
+        ("ar", ("شيء في", "المطبخ"), "المطبخ"),
+        ("de", ("irgendwas mit", "Reinigung"), "Reinigung"),
+    ],
+)
+def test_an_answer_in_pieces_is_the_piece_that_says_something(language: str, texts: tuple[str, ...], role: str) -> None:
+    assert value(read_texts(*texts, asked="role", language=language), "role") == role
 
 
 @pytest.mark.parametrize("text", ["no experience", "I don't know", "hello", "How much does it pay?"])

@@ -128,6 +128,19 @@ def test_what_only_looks_like_a_first_day(language: str, text: str) -> None:
     assert first_day(text, language, asked=False) is None
 
 
+@pytest.mark.parametrize(
+    ("language", "text", "day"),
+    [
+        ("ro", "mai bine cineva în carne și oase", None),
+        ("en", "I may come back to you", None),
+        ("ro", "din mai vă rog", dt.date(2027, 5, 1)),
+        ("en", "in may please", dt.date(2027, 5, 1)),
+    ],
+)
+def test_everyday_words_are_months_only_where_a_month_can_stand(language: str, text: str, day: dt.date | None) -> None:
+    assert first_day(text, language, asked=True) == day
+
+
 def test_a_message_after_midnight_counts_from_its_own_day_where_the_work_is() -> None:
     at = dt.datetime(2026, 11, 23, 23, 30, tzinfo=dt.UTC).timestamp()  # half past midnight in Amsterdam
     found = read_availability(Said(message_id="m", text="tomorrow", at=at), read("tomorrow"), "en", ZONE, asked=True)

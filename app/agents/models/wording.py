@@ -28,6 +28,7 @@ _SURE = 0.99  # of the detector, where everyday words tie
 _LINK = re.compile(r"https?://\S+|\bwww\.\S+|\b[\w-]+\.(?:com|net|org|nl|de|eu|io|be|pl|es|ro|ua)\b", re.IGNORECASE)
 _MARKUP = re.compile(r"```|[<>{}]|\[[^\]]*\]\(|^#{1,6} ", re.MULTILINE)
 _QUESTION_MARKS = "?؟"
+_SENTENCE_END = re.compile(r"(?<=[.!?؟])\s+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +98,8 @@ def broken_rules(piece: Piece, text: str, allowed: Allowed) -> list[str]:
         broken.append("figure")
     if _MARKUP.search(text) or sum(unicodedata.category(char) == "So" for char in text) > 1:
         broken.append("form")
-    if _foreign(text, allowed):
+    # Sentence by sentence too: one in another language hides among others in the right one.
+    if any(_foreign(part, allowed) for part in {text, *_SENTENCE_END.split(text)}):
         broken.append("language")
     return broken
 

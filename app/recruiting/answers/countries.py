@@ -8,7 +8,7 @@ from app.recruiting.lexicon import LANGUAGES
 from app.recruiting.text import fold
 
 STEM = 5  # letters; shorter stems would hide names and towns
-_ALSO_TOWNS = frozenset({"LU", "MC", "SG", "SM", "DJ", "GI"})
+_ALSO_TOWNS = frozenset({"LU", "MC", "SG", "SM", "DJ", "GI", "GD"})  # GD: "Granada" in Spanish and Arabic
 
 
 def _named() -> list[tuple[str, str]]:

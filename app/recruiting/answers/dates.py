@@ -17,6 +17,9 @@ _NUMERIC = re.compile(r"(?<![\d.,/])(\d{1,2})\s?[./-]\s?(\d{1,2})(?:\s?[./-]\s?(
 _ISO = re.compile(r"(?<!\d)(\d{4})-(\d{1,2})-(\d{1,2})(?!\d)")
 _DAY_BEFORE = re.compile(r"(?<![^ ])(\d{1,2})(?:st|nd|rd|th|er|º|o|ste|e|a|го)?(?: (?:of|de|van|el|le))? $")
 _DAY_AFTER = re.compile(r"^ (?:the )?(\d{1,2})(?:st|nd|rd|th)?(?![^ ])")
+_ALSO_WORDS = frozenset({"may", "mai"})  # English, Romanian
+_WORD_AFTER = re.compile(r"\s*[^\W\d]")
+_LEADS_TO_MONTH = re.compile(r"\b(?:in|from|since|of|by|until|din|luna|pe|de)\s*$")
 _YEAR_AFTER = re.compile(r"^(?: (?:\d{1,2})(?:st|nd|rd|th)?)?(?: (?:de|del|of|r|року|anul))? (20\d\d)(?![^ ])")
 
 
@@ -154,6 +157,8 @@ class _Reader:
                 yield self._found(found, at)
             return
         part = self._grammar["part"].search(before.rstrip())
+        if part is None and year is None and _is_no_month(before, self._clause.folded[start:end], after):
+            return
         which = part.lastgroup if part else "begin"
         base = dt.date(int(year[1]) if year else self._year_of(month), month, 1)
         day_of = {"begin": 1, "middle": 15, "end": calendar.monthrange(base.year, month)[1]}[which or "begin"]
@@ -165,6 +170,11 @@ class _Reader:
 
     def _year_of(self, month: int) -> int:
         return self._today.year + (month < self._today.month)
+
+
+def _is_no_month(before: str, word: str, after: str) -> bool:
+    """ "I may come", "mai bine": everyday words, unless they end the clause or "in", "from", "luna" leads to them."""
+    return word in _ALSO_WORDS and _WORD_AFTER.match(after) is not None and _LEADS_TO_MONTH.search(before) is None
 
 
 def _unit(match: re.Match[str]) -> str:

@@ -167,7 +167,8 @@ def read_turn(
             found = [] if _wonders(said, asked, language) else answered(said, asked, language, zone)
             if found:
                 facts |= {one.field: as_fact(one, said) for one in found}
-                if asked not in {Field.LANGUAGES, Field.LICENCES}:
+                # "Anything with" may be the beginning of an answer that the next message ends.
+                if asked not in {Field.LANGUAGES, Field.LICENCES} and not any("open" in one.value for one in found):
                     break
             elif _vague(said, asked, language):
                 vague.append(asked)

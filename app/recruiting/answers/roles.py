@@ -1,6 +1,6 @@
 """The work a person wants, in their own words."""
 
-from app.recruiting.clauses import everyday, lead_in, rest_of, says, up_to_stop_word
+from app.recruiting.clauses import everyday, lead_in, negated_before, rest_of, says, up_to_stop_word
 from app.recruiting.lexicon import in_order, lexicon
 from app.recruiting.patterns import search
 from app.recruiting.profile import Field
@@ -13,7 +13,7 @@ _PHRASE = 4  # words: longer answers are sentences that may hold a job
 
 
 def _found(words: tuple[Word, ...], source: str, confidence: float) -> Found | None:
-    if not words or len(words) > _MAX_WORDS:
+    if not words or len(words) > _MAX_WORDS or words[0].folded[0].isdigit():  # "32 hours" is no work
         return None
     quote = _bare(source[words[0].start : words[-1].end])
     if len(quote) > _MAX_LENGTH or not any(c.isalpha() for c in quote):
@@ -25,9 +25,17 @@ def _said_outright(text: Text, language: str) -> Found | None:
     for clause in text.clauses:
         if (cut := rest_of(clause, "role", language)) is not None:
             words = up_to_stop_word(*cut)
-            if words and not everyday(words) and (found := _found(words, clause.source, 0.9)):
+            if not words or everyday(words) or _refused(clause, words[0], language):
+                continue
+            if found := _found(words, clause.source, 0.9):
                 return found
     return None
+
+
+def _refused(clause: Clause, first: Word, language: str) -> bool:
+    """ "I can't work nights" wishes for nothing."""
+    before = " ".join(word.folded for word in clause.words if word.start < first.start)
+    return negated_before(clause, len(before), language)
 
 
 def volunteered(text: Text, language: str) -> Found | None:
@@ -44,9 +52,16 @@ def _known_job(clause: Clause, language: str) -> Found | None:
     for words in in_order(language):
         match = search(words.patterns["roles"], clause.folded)
         if match and (about_work or len(clause.words) <= match.group().strip().count(" ") + 2):
-            quote = _bare(clause.quote(match.start(), match.end() - 1))
+            span = clause.span(match.start(), match.end() - 1)
+            quote = _bare(clause.source[slice(*span)] if about_work else _whole(clause, *span))
             return Found(field=Field.ROLE, value={"title": quote}, quote=quote, confidence=0.8)
     return None
+
+
+def _whole(clause: Clause, start: int, end: int) -> str:
+    """An almost lonely job with the word that qualifies it, "assistant cook", but without "please" and the like."""
+    words = [word for word in clause.words if start <= word.start < end or not everyday((word,))]
+    return clause.source[words[0].start : words[-1].end]
 
 
 def _bare(quote: str) -> str:
