@@ -9,9 +9,9 @@ from redis.asyncio import Redis
 from app.database.outbox import Channel, State
 from app.local.postgres import PostgresServer
 from app.mailbox.keys import DUE
-from tests.chatwoot.test_towards_candidates import met, until_noted
+from tests.chatwoot.test_towards_candidates import until_noted
 from tests.faults.dying import METHODS, NODES, STORED
-from tests.faults.test_takeover import quiet
+from tests.faults.test_takeover import in_chatwoot, quiet
 from tests.fixtures.stack import Stack, running_stack, until_true
 
 pytestmark = pytest.mark.xdist_group("faults")
@@ -65,7 +65,10 @@ async def test_a_worker_killed_after_any_step_leaves_exactly_one_reply(workers: 
 async def test_a_retry_cut_short_by_a_crash_is_done_once_and_answered_truly(workers: Stack) -> None:
     doors = workers
     well = await doors.work()
-    phone, conversation = await met(doors)
+    phone = await doors.candidate()
+    await phone.say("Hello, I am looking for work")
+    await phone.until_said(1, seconds=30)
+    conversation = (await in_chatwoot(doors, phone)).chatwoot.conversation_id
     lost = {"on": "POST /messages", "match": "call me", "action": "respond", "status": 400, "code": 131026}
     await doors.whatsapp_http.post("/_twin/faults", json=lost)
     await doors.recruiter(conversation, content="Can you call me?")
