@@ -2,35 +2,23 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Iterable
 from pathlib import Path
-from typing import TypeVar
 
 from app.agents.graph import build_graph
 from app.agents.models.providers import Vendors
 from app.agents.models.tier import Plan
 from app.agents.roles import AgentContext
+from evals.dataset import play_all
 from evals.dialogues import Dialogue, load
 from evals.measures import mark
 from evals.misbehaviour import Casting, load_misbehaviours, misbehaving, well_behaved
 from evals.page import page
 from evals.runner import play
-from evals.scripted import Stage, stage
+from evals.scripted import stage
 from evals.summary import EvalReport, Played, summed
 from evals.tiers import COMPANY, GUIDED, SCRIPTED, EvalError, context_of
 
 AT_ONCE = 8  # dialogues under way while models or their misbehaviour are waited for
-T = TypeVar("T")
-
-
-async def _all(jobs: Iterable[Callable[[], Awaitable[T]]], at_once: int) -> list[T]:
-    gate = asyncio.Semaphore(at_once)
-
-    async def one(job: Callable[[], Awaitable[T]]) -> T:
-        async with gate:
-            return await job()
-
-    return list(await asyncio.gather(*(one(job) for job in jobs)))
 
 
 async def evaluate(tier: str, context: AgentContext, dialogues: list[Dialogue] | None = None) -> EvalReport:
@@ -42,8 +30,8 @@ async def evaluate(tier: str, context: AgentContext, dialogues: list[Dialogue] |
         return Played(run=run, marks=mark(run, company, with_models=tier != GUIDED))
 
     began = time.perf_counter()
-    jobs = [lambda dialogue=dialogue: one(dialogue) for dialogue in (load() if dialogues is None else dialogues)]
-    played = await _all(jobs, 1 if tier == GUIDED else AT_ONCE)
+    dialogues = load() if dialogues is None else dialogues
+    played = await play_all(tier, dialogues, one, 1 if tier == GUIDED else AT_ONCE)
     return summed(tier, played, time.perf_counter() - began)
 
 
@@ -51,17 +39,17 @@ async def perform(castings: list[Casting], plan: Plan) -> EvalReport:
     """Play with scripted models. Good ones only compute and are played in turn, others let wait."""
     graph = build_graph()
 
-    async def one(stage: Stage, casting: Casting) -> Played:
-        wrong = casting.misbehaviour
-        run = await play(graph, stage.context(casting), casting.dialogue)
-        marks = mark(run, COMPANY, with_models=wrong is None)
-        return Played(run=run, marks=marks, vendor=casting.vendor, misbehaviour=wrong.id if wrong else "")
-
     began = time.perf_counter()
     waits = any(casting.misbehaviour for casting in castings)
     async with stage(castings, plan) as opened:
-        jobs = [lambda casting=casting: one(opened, casting) for casting in castings]
-        played = await _all(jobs, AT_ONCE if waits else 1)
+
+        async def one(casting: Casting) -> Played:
+            wrong = casting.misbehaviour
+            run = await play(graph, opened.context(casting), casting.dialogue)
+            marks = mark(run, COMPANY, with_models=wrong is None)
+            return Played(run=run, marks=marks, vendor=casting.vendor, misbehaviour=wrong.id if wrong else "")
+
+        played = await play_all(SCRIPTED, castings, one, AT_ONCE if waits else 1)
     return summed(SCRIPTED, played, time.perf_counter() - began)
 
 
