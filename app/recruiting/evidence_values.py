@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from zoneinfo import ZoneInfo
 
 from app.recruiting import evidence_told
-from app.recruiting.answers import availability, dates, licences, tongues
+from app.recruiting.answers import availability, dates, licences, places, tongues
 from app.recruiting.answers.reading import CHOICE_PREFIX, read_turn
 from app.recruiting.evidence import occurs
 from app.recruiting.evidence_support import Support, Words, words_follow
@@ -66,13 +66,16 @@ def _role(fact: Fact, words: Words) -> Support:
 
 
 def _city(fact: Fact, words: Words) -> Support:
-    """Coordinates come from a shared place only."""
+    """Coordinates come from a shared place only; where somebody was born is not where they live."""
     place = words.said.location
     for axis in ("latitude", "longitude"):
         given = fact.value.get(axis)
         if given is not None and (place is None or abs(float(given) - getattr(place, axis)) > _COORDINATE):
             return Support.CONTRADICTS
-    return words_follow(str(fact.value.get("city", "")), words.quote, inflects=True)
+    town = str(fact.value.get("city", ""))
+    if places.birthplace(read(words.said.text), town, words.language):
+        return Support.CONTRADICTS
+    return words_follow(town, words.quote, inflects=True)
 
 
 def _availability(fact: Fact, words: Words) -> Support:

@@ -21,8 +21,8 @@ ANSWERS = (
     "yes", "no", "unsure", "skip", "none", "greeting", "thanks", "anything", "soon", "other", "change", "native",
 )  # fmt: skip
 FACTS = (
-    "name", "name_weak", "city", "city_weak", "city_lead", "role", "role_lead", "speak", "negation", "hedge", "but",
-    "learn", "licence", "forklift", "roles", "work", "available",
+    "name", "name_weak", "city", "city_weak", "city_lead", "birth", "role", "role_lead", "speak", "negation", "hedge",
+    "but", "learn", "licence", "forklift", "roles", "work", "available",
 )  # fmt: skip
 VOLUNTEERED = (
     "wish", "can", "no_objection", "past", "others", "shift_early", "shift_day", "shift_late", "shift_night",

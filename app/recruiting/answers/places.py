@@ -1,4 +1,4 @@
-"""The town a person lives in. Countries are not asked and not kept: where someone is from is not our business."""
+"""The town a person lives in. No country and no place of birth is kept: where someone is from is not our business."""
 
 import functools
 import re
@@ -6,11 +6,11 @@ import re
 from babel import Locale
 
 from app.recruiting.answers.countries import STEM, country_names, country_stems
-from app.recruiting.clauses import everyday, everyday_words, lead_in, rest_of, up_to_stop_word
+from app.recruiting.clauses import everyday, everyday_words, lead_in, rest_of, says, up_to_stop_word
 from app.recruiting.lexicon import LANGUAGES
 from app.recruiting.profile import Field
 from app.recruiting.said import Found, Said
-from app.recruiting.text import Text, Word, fold
+from app.recruiting.text import Text, Word, fold, read
 
 _MAX_WORDS = 5
 _NOT_A_PLACE = re.compile(r"[@/\\<>{}\[\]#$%^*_=+|~]")
@@ -59,7 +59,7 @@ def volunteered(text: Text, language: str) -> Found | None:
             if not everyday(words) and (found := _found(words, clause.source, 0.9)):
                 return found
     for clause in text.clauses:
-        if (weak := rest_of(clause, "city_weak", language)) is not None:
+        if not says(clause, "birth", language) and (weak := rest_of(clause, "city_weak", language)) is not None:
             words = up_to_stop_word(*weak)[:4]
             named = bool(words) and clause.source[words[0].start].isupper()
             origin = bool(words) and words[0].folded[:STEM] in country_stems()
@@ -78,11 +78,21 @@ def answered(text: Text, language: str) -> Found | None:
     if found := volunteered(text, language):
         return found
     for clause in text.clauses:
+        if says(clause, "birth", language):
+            continue
         cut = rest_of(clause, "city_weak", language) or rest_of(clause, "city_lead", language)
         words = cut[0] if cut else lead_in(clause, "greeting", language)
         if words and not _begins_a_sentence(words) and (found := _found(words, clause.source, 0.9)):
             return found
     return None
+
+
+def birthplace(text: Text, town: str, language: str) -> bool:
+    """The town is named as the place of birth ("born in Hull"), and nowhere in the text as the one to live in."""
+    wanted = [word.folded for word in read(town).words]
+    named = [rest_of(clause, section, language) for clause in text.clauses for section in ("birth", "city")]
+    starts = [cut is not None and [word.folded for word in cut[0][: len(wanted)]] == wanted for cut in named]
+    return any(starts[::2]) and not any(starts[1::2])
 
 
 def shared(said: Said) -> Found | None:
