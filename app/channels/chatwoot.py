@@ -137,9 +137,9 @@ class Chatwoot:
             await self._call("DELETE", f"/contacts/{contact_id}")
 
     async def answers(self) -> bool:
-        """Whether it is there and takes our token."""
+        """Whether it is there; a token that is refused is another matter."""
         try:
-            return (await self._http.get("/api/v1/profile")).is_success
+            return (await self._http.get("/api/v1/profile")).status_code < 500
         except httpx.HTTPError:
             return False
 

@@ -65,7 +65,6 @@ class ChatwootLane:
             self._halted_until = time.monotonic() + HALT_SECONDS
             DESK_HALTED.set(1)
             log.error("chatwoot.halted", error_code=refused.code)  # noqa: TRY400 a trace tells nothing more
-            await self._mailbox.doubt()
             raise
         except SendError as error:
             if error.kind in AWAY:

@@ -44,7 +44,7 @@ class Thinking:
 
 
 class Reading:
-    async def read(self, said: list[CandidateSaid], *_: object) -> Understood:
+    async def read(self, said: list[CandidateSaid], *_: object, **__: object) -> Understood:
         return Understood(said, [])
 
 
