@@ -34,7 +34,10 @@ class ServiceUser:
                 response = None
             if response is not None and response.is_success:
                 self.id = _profile_id(response.content)
-                log.info("chatwoot.self_known" if self.id else "chatwoot.self_unknown")
+                if self.id:
+                    log.info("chatwoot.self_known")
+                else:
+                    log.warning("chatwoot.self_unknown")
                 return
             if response is not None and response.status_code in (401, 403, 404):
                 log.warning("chatwoot.self_unknown", error_code=response.status_code)

@@ -1,16 +1,23 @@
-"""`python -m tests.faults.poisoned worker`: the service, whose conversation node always fails."""
+"""`python -m tests.faults.poisoned worker`: the service, whose conversation node fails for every candidate."""
 
 import functools
 from typing import Any
 
+from langgraph.runtime import Runtime
+
 from app.agents import graph
+from app.agents.roles import AgentContext
+from app.agents.state import GraphState
 from app.cli import main
+from app.recruiting.lexicon import LANGUAGES
 
 phrase = graph._phrase
 
 
 @functools.wraps(phrase)
-async def poisoned(*args: Any, **kwargs: Any) -> Any:
+async def poisoned(state: GraphState, runtime: Runtime[AgentContext]) -> Any:
+    if state["turn_id"] in LANGUAGES:  # the turn that warms up the process
+        return await phrase(state, runtime)
     raise RuntimeError("poisoned")
 
 

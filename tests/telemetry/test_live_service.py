@@ -113,6 +113,8 @@ async def test_alerts_and_dashboard_find_their_series_in_the_live_metrics(hurt: 
                 missing.append(f"{where}: {name}")
         for name, inner in SELECTOR.findall(query):
             matchers = MATCHER.findall(inner)
+            if name in declared - names:
+                continue
             if not any(each == name and holds(labels, matchers) for each, labels in samples):
                 missing.append(f"{where}: {name}{{{inner}}}")
     assert missing == []
