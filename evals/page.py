@@ -11,7 +11,7 @@ from evals.summary import EvalReport, Played, by_misbehaviour, percentile
 
 _STYLE = """
 :root { color-scheme: light; --ink: #1c2430; --soft: #5b6676; --line: #dfe4ea; --good: #1a7f4b; --bad: #b3261e; }
-body { font: 15px/1.5 system-ui, sans-serif; color: var(--ink); max-width: 62rem; margin: 2rem auto; padding: 0 1rem; }
+body { font: 15px/1.5 system-ui, sans-serif; color: var(--ink); max-width: 72rem; margin: 2rem auto; padding: 0 1rem; }
 h1 { font-size: 1.6rem; margin: 0 0 .3rem; } h2 { font-size: 1.15rem; margin: 2.2rem 0 .6rem; }
 p.lead { color: var(--soft); margin-top: 0; }
 .cards { display: flex; flex-wrap: wrap; gap: .7rem; margin: 1rem 0; }
@@ -20,7 +20,8 @@ p.lead { color: var(--soft); margin-top: 0; }
 .card span { color: var(--soft); font-size: .85rem; }
 .good b { color: var(--good); } .bad b { color: var(--bad); }
 table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; }
-th, td { text-align: right; padding: .3rem .6rem; border-bottom: 1px solid var(--line); }
+.wide { overflow-x: auto; }
+th, td { text-align: right; padding: .3rem .5rem; border-bottom: 1px solid var(--line); }
 th:first-child, td:first-child { text-align: left; }
 th { color: var(--soft); font-weight: 600; }
 .plots { display: grid; grid-template-columns: repeat(auto-fit, minmax(27rem, 1fr)); gap: 1rem; }
@@ -127,7 +128,7 @@ def _cards(report: EvalReport) -> str:
 def _table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     top = "".join(f"<th>{_e(name)}</th>" for name in head)
     body = "".join("<tr>" + "".join(f"<td>{_e(cell)}</td>" for cell in row) + "</tr>" for row in rows)
-    return f"<table><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table>"
+    return f'<div class="wide"><table><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table></div>'
 
 
 def _field_table(report: EvalReport) -> str:
@@ -145,7 +146,8 @@ def _field_table(report: EvalReport) -> str:
 
 
 def _numbers(count: Count) -> list[object]:
-    shares = (f"{value:.3f}" for value in (count.precision, count.recall, count.f1))
+    seen = count.right or count.wrong or count.missing
+    shares = (f"{value:.3f}" if seen else "–" for value in (count.precision, count.recall, count.f1))
     return [count.right, count.wrong, count.missing, *shares]
 
 
@@ -229,7 +231,7 @@ def _latencies(seconds: Sequence[float]) -> list[tuple[str, float]]:
     edges = [2**power for power in range(15)]
     counts = [(low, sum(low <= value * 1000 < 2 * low for value in seconds)) for low in edges]
     used = [index for index, (_, count) in enumerate(counts) if count]
-    return [(f"{low}–{2 * low}", float(n)) for low, n in counts[used[0] : used[-1] + 1]] if used else []
+    return [(f"≥ {low}", float(n)) for low, n in counts[used[0] : used[-1] + 1]] if used else []
 
 
 def _dialogue(one: Played) -> str:
