@@ -217,8 +217,8 @@ case "$command" in
     ;;
   test)
     ensure_venv
-    # Without arguments the whole suite, on two processes: each has servers of its own.
-    (($# > 0)) || set -- -n 2
+    # Without arguments the whole suite, on three processes: each has servers of its own, and many tests wait.
+    (($# > 0)) || set -- -n 3
     exec "$venv/bin/python" -m pytest "$@"
     ;;
   install) ensure_venv ;;
