@@ -58,11 +58,11 @@ async def say_all(phone: Phone, texts: list[str]) -> None:
 
 @pytest.mark.timeout(180)  # a minute of Chatwoot's own clock has to pass
 async def test_two_hundred_messages_in_a_minute_stay_below_the_limit_in_order(busy: Stack) -> None:
-    """A candidate and a recruiter who write 100 messages each, at the same time."""
+    """A candidate and a recruiter who write at the same time; with the greeting just what Chatwoot takes of both."""
     phone, conversation = await met(busy)
     await until_idle(busy, phone)
     before = len(ours(busy, conversation))
-    said, written = [f"message {n}" for n in range(100)], [f"line {n}" for n in range(100)]
+    said, written = [f"message {n}" for n in range(95)], [f"line {n}" for n in range(95)]
     async with counted(busy, rf"^POST /api/.*/conversations/{conversation}/messages$") as tries:
         for mine, theirs in zip(said, written, strict=True):
             await phone.say(mine)
