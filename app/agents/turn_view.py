@@ -158,8 +158,3 @@ def consented(turn: TurnInput) -> bool:
 def language(turn: TurnInput) -> str:
     """Language of the conversation so far; empty at first contact."""
     return turn["conversation"]["language"] or ""
-
-
-def evidence_texts(turn: TurnInput) -> dict[str, str]:
-    """Text of every message that a quote may name: this turn's and the transcript's."""
-    return {said.message_id: said.text for said in [*said_before(turn), *said_now(turn)]}

@@ -98,11 +98,6 @@ def begin_request(request_id: str) -> None:
     _turn.set("")
 
 
-def bind_conversation(address: str) -> None:
-    """Name the conversation of the current request or task from here on."""
-    _conversation.set(address)
-
-
 def bound_ids() -> dict[str, str]:
     """The ids bound now, without empty ones: for tasks that carry them on and for error reports."""
     pairs = (("request_id", _request_id), ("conversation", _conversation), ("turn", _turn))

@@ -67,9 +67,6 @@ class Clocks:
     unix: Callable[[], float] = time.time
 
 
-REAL_CLOCKS = Clocks()
-
-
 @dataclass(frozen=True, kw_only=True)
 class _Bench:
     """Everything that minds are made of."""
