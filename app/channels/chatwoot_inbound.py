@@ -123,8 +123,10 @@ def takes_over(event: DeskEvent) -> bool:
 
 
 def desk_note(event: DeskEvent) -> str:
-    """What the mailbox remembers of the desk: states that it knows already are not stored again."""
+    """What the mailbox remembers of the desk: states that it knows already are not stored again, messages count."""
     match event:
+        case RecruiterSaid() | RecruiterNoted():
+            return f"written|{event.at:.6f}"
         case DeskChanged():
             assignee = f"{event.assignee_type}:{event.assignee_id}" if event.assignee_id else ""
             return f"state|{event.at:.6f}|{event.status}|{assignee}|{'1' if event.labelled else ''}"

@@ -21,7 +21,8 @@ from app.telemetry.logs import get_logger
 from app.telemetry.metrics import DESK_HALTED
 
 log = get_logger()
-# Chatwoot takes 200 messages a minute in one conversation, recruiters' own included.
+# Chatwoot takes 200 messages a minute in one conversation. Recruiters' own count here as soon as we are told of them;
+# the rest is room for those that are on their way, and for the lines that Chatwoot writes itself.
 MOST_PER_MINUTE = 150
 HALT_SECONDS = 30.0
 # Kinds of errors after which the lanes wait, each by its own clock, although one look would serve all.

@@ -129,7 +129,13 @@ class Reconciliation:
 
     def _items(self, address: str, display_id: int, messages: list[dict[str, Any]]) -> list[Item]:
         return [
-            (where, key, _encoder.encode(event).decode(), chatwoot_inbound.takes_over(event))
+            (
+                where,
+                key,
+                _encoder.encode(event).decode(),
+                chatwoot_inbound.takes_over(event),
+                chatwoot_inbound.desk_note(event),
+            )
             for message in messages
             for where, key, event in chatwoot_inbound.of_api(
                 message | {"conversation_id": display_id}, address, self._reading()

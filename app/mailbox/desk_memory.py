@@ -87,7 +87,9 @@ class DeskMemory:
         return cast(bytes, first).decode()
 
     async def pace(self, address: str, *, most: int, seconds: int) -> float:
-        """Count one write; returns seconds to wait, uncounted, when `most` were made in the last `seconds`."""
+        """Count one write; returns seconds to wait, uncounted, when `most` were made in the last `seconds`.
+
+        What recruiters write counts along (store.lua)."""
         writes, name, now = f"{keys(address, 'desk')[0]}:pace", secrets.token_hex(8), time.time()
         pipe = self._redis.pipeline(transaction=True)
         pipe.zremrangebyscore(writes, 0, now - seconds)

@@ -3,6 +3,7 @@
 --   Notes: 'state|<time>|<status>|<assignee>|<1 if it has the label that gives a conversation back>' is stored only if it is newer and different from what is known, and then
 --   with what differs: the payload, a JSON object, gets `moved`. Events are built late and may show a later act's state.
 --   'typing|<seconds>' is never stored, it only delays the next turn.
+--   'written|<time>' counts towards what a conversation in Chatwoot takes in a minute, as our own writes do.
 --   ARGV[2]: seconds that a seen id is remembered.
 -- Returns msgpack: list of {stored (1|0), address, epoch to wake (0 = somebody already does)}.
 -- Mailbox keys are derived from the address: on Redis Cluster, call once per hash slot.
@@ -46,6 +47,10 @@ for i, event in ipairs(cmsgpack.unpack(ARGV[1])) do
   if fresh then stored = redis.call('ZADD', box .. 'seen', 'NX', now, event[2]) end
   if stored == 1 then
     redis.call('RPUSH', box .. 'q', payload)
+    if kind == 'written' then
+      redis.call('ZADD', box .. 'desk:pace', first, event[2])
+      redis.call('EXPIRE', box .. 'desk:pace', 60)
+    end
     local stamps = {'last', string.format('%.3f', now)}
     if event[4] then stamps[3], stamps[4] = 'hold', '1' end
     redis.call('HSET', box .. 'h', unpack(stamps))
