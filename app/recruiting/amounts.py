@@ -49,6 +49,8 @@ def _data() -> Mapping[str, Any]:
 
 def western_digits(text: str) -> str:
     """The text with every script's decimal digits as 0-9, and of the same length."""
+    if text.isascii():
+        return text
     return "".join(
         str(unicodedata.decimal(c)) if c.isdecimal() and not c.isascii() else _DECIMAL_SEPARATORS.get(c, c)
         for c in text

@@ -3,7 +3,7 @@
 import functools
 from collections.abc import Sequence
 
-from app.recruiting.lexicon import LANGUAGES, Lexicon, in_order, lexicon
+from app.recruiting.lexicon import LANGUAGES, Lexicon, in_order, knowing, lexicon
 from app.recruiting.patterns import captured, search
 from app.recruiting.text import Clause, Word
 
@@ -29,7 +29,7 @@ def lead_in(clause: Clause, section: str, language: str) -> tuple[Word, ...]:
 
 def rest_of(clause: Clause, section: str, language: str) -> tuple[tuple[Word, ...], Lexicon] | None:
     """Words captured by `%` of a section's pattern, and the lexicon that matched."""
-    for words in in_order(language):
+    for words in knowing(section, clause.folded, language):
         match = search(words.patterns[section], clause.folded)
         if match and (span := captured(match, "rest")):
             return clause.tail(span[0]), words
@@ -38,8 +38,7 @@ def rest_of(clause: Clause, section: str, language: str) -> tuple[tuple[Word, ..
 
 def negated_before(clause: Clause, start: int, language: str, reach: int = 3) -> bool:
     """A negation of any language stands up to `reach` words before the folded offset."""
-    before = clause.folded[:start].split()[-reach:]
-    return any(search(words.patterns["negation"], word) for words in in_order(language) for word in before)
+    return any(negation(word, language) for word in clause.folded[:start].split()[-reach:])
 
 
 _UNSURE_NO = frozenset({"نوعا", "حد", "شيئا"})  # before "ما": "somewhat", no negation
@@ -56,14 +55,15 @@ def denied(clause: Clause, spans: Sequence[tuple[int, int]], language: str) -> l
     when it only weakens ("not so well").
     """
     folded = clause.folded
-    parts = [0, *(m.start() for words in in_order(language) for m in words.patterns["but"].finditer(folded + " "))]
+    buts = (words.patterns["but"].finditer(folded + " ") for words in knowing("but", folded, language))
+    parts = [0, *(match.start() for matches in buts for match in matches)]
     found = []
     for index, (start, end) in enumerate(spans):
         since = max(part for part in parts if part <= start)
         until = min([*(part for part in parts if part > start), len(folded)])
         before = folded[since:start].split()[-3:]
         following = spans[index + 1][0] if index + 1 < len(spans) and spans[index + 1][0] < until else None
-        no_before = any(_negation(word, language) for word in before) and not _weak(folded[start:until], language)
+        no_before = any(negation(word, language) for word in before) and not _weak(folded[start:until], language)
         found.append(no_before or (following is None and _denied_after(folded[end:until], language)))
     for index in range(1, len(spans)):  # "no English or German"
         between = set(folded[spans[index - 1][1] : spans[index][0]].split())
@@ -77,27 +77,29 @@ def denied(clause: Clause, spans: Sequence[tuple[int, int]], language: str) -> l
 
 def _before(clause: Clause, spans: Sequence[tuple[int, int]], index: int) -> bool:
     """A negation word stands between this thing and the one before it."""
-    return any(_negation(word, "") for word in clause.folded[spans[index - 1][1] : spans[index][0]].split())
+    return any(negation(word, "") for word in clause.folded[spans[index - 1][1] : spans[index][0]].split())
 
 
-def _negation(word: str, language: str) -> bool:
-    return any(search(words.patterns["negation"], word) for words in in_order(language))
+def negation(word: str, language: str) -> bool:
+    """A folded word that negates in any language."""
+    return any(search(words.patterns["negation"], word) for words in knowing("negation", word, language))
 
 
 def _weak(rest: str, language: str) -> bool:
-    return any(search(words.patterns["hedge"], rest) for words in in_order(language))
+    return any(search(words.patterns["hedge"], rest) for words in knowing("hedge", rest, language))
 
 
 def _denied_after(rest: str, language: str) -> bool:
     """Only a plain negation: "English not so well" and "نوعا ما" are not."""
     words = rest.split()
-    plain = [i for i, word in enumerate(words) if _negation(word, language) and not {*words[i - 1 : i]} & _UNSURE_NO]
+    plain = [i for i, word in enumerate(words) if negation(word, language) and not {*words[i - 1 : i]} & _UNSURE_NO]
     return bool(plain) and not _weak(" ".join(words[plain[0] + 1 :]), language)
 
 
 def says(clause: Clause, section: str, language: str) -> bool:
     """The clause matches the section in any language."""
-    return any(search(words.patterns[section], clause.folded) for words in in_order(language))
+    folded = clause.folded
+    return any(search(words.patterns[section], folded) for words in knowing(section, folded, language))
 
 
 @functools.cache

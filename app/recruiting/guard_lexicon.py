@@ -1,14 +1,13 @@
 """Word lists of the guard, per language: data files compiled to patterns once per process."""
 
 import functools
-import re
 import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from app.recruiting.patterns import expression
+from app.recruiting.patterns import Phrases
 
 FOLDER = Path(__file__).with_name("guard_data")
 # A forbidden question is forbidden in every language, also in one that the conversation is not held in.
@@ -27,15 +26,12 @@ class GuardWords:
     """One language. `screen` matches whenever any question or statement pattern can."""
 
     code: str
-    forms: Mapping[str, re.Pattern[str]]
-    questions: Mapping[str, re.Pattern[str]]
-    always: Mapping[str, re.Pattern[str]]
-    statements: Mapping[str, re.Pattern[str]]
-    suspicions: Mapping[str, re.Pattern[str]]
-    screen: re.Pattern[str]
-
-
-_CAPTURE = re.compile(r"\(\?P<\w+>")
+    forms: Mapping[str, Phrases]
+    questions: Mapping[str, Phrases]
+    always: Mapping[str, Phrases]
+    statements: Mapping[str, Phrases]
+    suspicions: Mapping[str, Phrases]
+    screen: Phrases
 
 
 def spelled_out(pattern: str) -> list[str]:
@@ -52,13 +48,11 @@ def spelled_out(pattern: str) -> list[str]:
     return [pattern]
 
 
-def _alternation(patterns: Iterable[str]) -> re.Pattern[str]:
-    """One expression without captures: the guard asks whether and where, never what was captured."""
-    sources = (expression(one) for pattern in patterns for one in spelled_out(pattern))
-    return re.compile("|".join(_CAPTURE.sub("(?:", source) for source in sources))
+def _alternation(patterns: Iterable[str]) -> Phrases:
+    return Phrases(one for pattern in patterns for one in spelled_out(pattern))
 
 
-def _compiled(section: Mapping[str, Iterable[str]], names: Iterable[str]) -> dict[str, re.Pattern[str]]:
+def _compiled(section: Mapping[str, Iterable[str]], names: Iterable[str]) -> dict[str, Phrases]:
     return {name: _alternation(section[name]) for name in names}
 
 

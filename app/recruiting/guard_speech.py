@@ -73,6 +73,8 @@ def _requests(folded: str, words: GuardWords) -> bool:
 
 def script_of(text: str) -> str:
     """ARABIC, CYRILLIC, LATIN or another script's Unicode name, by the majority of letters; empty without letters."""
+    if text.isascii():
+        return "LATIN" if any(map(str.isalpha, text)) else ""
     counts: dict[str, int] = {}
     for char in text:
         if char.isalpha():

@@ -8,7 +8,7 @@ import msgspec
 
 from app.recruiting.answers.dates import find_dates
 from app.recruiting.clauses import everyday_words, negated_before, says
-from app.recruiting.lexicon import in_order, lexicon
+from app.recruiting.lexicon import knowing, lexicon
 from app.recruiting.messages import InboundMessage, Kind
 from app.recruiting.patterns import captured, search
 from app.recruiting.profile import Field
@@ -95,7 +95,7 @@ _BUTTONS = {
 
 def _anywhere(text: Text, intent: Intent, language: str) -> str | None:
     """Quote of the intent, in whichever of the languages it is said."""
-    for words in in_order(language):
+    for words in knowing(intent, text.whole.folded, language):
         pattern = words.patterns[intent]
         for clause in text.clauses:
             for match in pattern.finditer(clause.folded + " "):
@@ -132,7 +132,7 @@ def _stop_word_inside(text: Text, clause_quote: str) -> bool:
 
 
 def _minor(text: Text, language: str) -> str | None:
-    for words in in_order(language):
+    for words in knowing("minor", text.whole.folded, language):
         for clause in text.clauses:
             match = search(words.patterns["minor"], clause.folded)
             number = captured(match, "number") if match else None
@@ -142,7 +142,8 @@ def _minor(text: Text, language: str) -> str | None:
 
 
 def _whole_of(text: Text, section: str, language: str) -> bool:
-    return any(search(words.patterns[section], text.whole.folded) for words in in_order(language))
+    folded = text.whole.folded
+    return any(search(words.patterns[section], folded) for words in knowing(section, folded, language))
 
 
 def _asks_for_staff(text: Text, language: str, asked: str) -> bool:

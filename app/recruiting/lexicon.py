@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from app.recruiting.patterns import compile_patterns, search
+from app.recruiting.patterns import Needed, Phrases, may_hold, search
 from app.recruiting.text import Clause, Text, fold
 
 LANGUAGES = ("en", "nl", "de", "pl", "es", "ro", "uk", "ar")
@@ -46,7 +46,7 @@ class Lexicon:
     """One language. `patterns` holds every pattern section by name, `dates` folded word lists."""
 
     code: str
-    patterns: Mapping[str, re.Pattern[str]]
+    patterns: Mapping[str, Phrases]
     dates: Mapping[str, tuple[str, ...]]
     numbers: Mapping[str, int]
     duals: Mapping[str, tuple[int, str]]
@@ -54,7 +54,7 @@ class Lexicon:
     common: frozenset[str]
     hello: frozenset[str]
     agreeing: tuple[frozenset[str], frozenset[str]]  # words that are a yes alone, and words that go with them
-    fields: Mapping[str, re.Pattern[str]]  # what people call a field of the profile when they want it changed
+    fields: Mapping[str, Phrases]  # what people call a field of the profile when they want it changed
 
 
 def _folded(words: Iterable[str]) -> tuple[str, ...]:
@@ -76,15 +76,15 @@ def _agreeing(patterns: Iterable[str]) -> tuple[frozenset[str], frozenset[str]]:
 
 def _load(code: str) -> Lexicon:
     data: dict[str, Any] = tomllib.loads((FOLDER / f"{code}.toml").read_text(encoding="utf-8"))
-    patterns = {name: compile_patterns(data["interrupts"][name]) for name in INTERRUPTS}
-    patterns |= {name: compile_patterns(data["answers"][name]) for name in ANSWERS}
-    patterns |= {name: compile_patterns(data["facts"][name]) for name in FACTS}
-    patterns |= {name: compile_patterns(data["volunteered"][name]) for name in VOLUNTEERED}
+    patterns = {name: Phrases(data["interrupts"][name]) for name in INTERRUPTS}
+    patterns |= {name: Phrases(data["answers"][name]) for name in ANSWERS}
+    patterns |= {name: Phrases(data["facts"][name]) for name in FACTS}
+    patterns |= {name: Phrases(data["volunteered"][name]) for name in VOLUNTEERED}
     # Longest first: "truck driver" before "driver".
-    patterns["roles"] = compile_patterns(sorted(data["facts"]["roles"], key=len, reverse=True))
-    patterns["ask_for"] = compile_patterns(data["language"]["ask_for"])
-    patterns["date_now"] = compile_patterns(data["dates"]["now"])
-    patterns |= {name: compile_patterns(data["requests"][name]) for name in (*REQUESTS, *REVISIONS)}
+    patterns["roles"] = Phrases(sorted(data["facts"]["roles"], key=len, reverse=True))
+    patterns["ask_for"] = Phrases(data["language"]["ask_for"])
+    patterns["date_now"] = Phrases(data["dates"]["now"])
+    patterns |= {name: Phrases(data["requests"][name]) for name in (*REQUESTS, *REVISIONS)}
     dates = data["dates"]
     return Lexicon(
         code=code,
@@ -96,7 +96,7 @@ def _load(code: str) -> Lexicon:
         common=frozenset(_folded(data["language"]["common"])),
         hello=frozenset(_folded(data["language"]["hello"])),
         agreeing=_agreeing(data["answers"]["yes"]),
-        fields={name: compile_patterns(nouns) for name, nouns in data["fields"].items()},
+        fields={name: Phrases(nouns) for name, nouns in data["fields"].items()},
     )
 
 
@@ -113,9 +113,21 @@ def in_order(language: str) -> tuple[Lexicon, ...]:
     return tuple(lexicon(code) for code in ((language, *rest) if language in LANGUAGES else LANGUAGES))
 
 
+@functools.cache
+def _needed(section: str) -> Needed:
+    every = [lexicon(code).patterns[section].needed for code in LANGUAGES]
+    return None if None in every else frozenset().union(*(one for one in every if one is not None))
+
+
+def knowing(section: str, folded: str, language: str) -> tuple[Lexicon, ...]:
+    """All lexicons, the conversation's own language first, if any word of the section stands in the folded words: for
+    most words no language's patterns have to be searched."""
+    return in_order(language) if may_hold(folded, _needed(section)) else ()
+
+
 def matches(text: Text, section: str, language: str) -> tuple[Clause, re.Match[str]] | None:
     """First match of a section in any language, clause by clause and then over the whole message."""
-    for words in in_order(language):
+    for words in knowing(section, text.whole.folded, language):
         pattern = words.patterns[section]
         for clause in (*text.clauses, text.whole) if len(text.clauses) > 1 else text.clauses:
             if found := search(pattern, clause.folded):
@@ -125,4 +137,5 @@ def matches(text: Text, section: str, language: str) -> tuple[Clause, re.Match[s
 
 def is_whole(text: Text, section: str, language: str) -> bool:
     """The whole message, read as one clause, matches the section in any language."""
-    return any(search(words.patterns[section], text.whole.folded) for words in in_order(language))
+    folded = text.whole.folded
+    return any(search(words.patterns[section], folded) for words in knowing(section, folded, language))

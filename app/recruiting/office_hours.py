@@ -22,15 +22,20 @@ def answer_by(expression: str, timezone: str, now: float, hours: float, country:
     `country` (ISO 3166, two letters) says which days `PH` are; without it there are none. None when the desk does not
     open so long in the coming three weeks.
     """
-    start = datetime.fromtimestamp(now, UTC).astimezone(ZoneInfo(timezone)).replace(second=0, microsecond=0)
+    zone = ZoneInfo(timezone)
+    start = datetime.fromtimestamp(now, UTC).replace(second=0, microsecond=0)
+    # Reckoned in UTC: by the clock on the wall the horizon may end in the hour that a clock change leaves out.
+    until = start + _HORIZON
     left = timedelta(hours=hours)
-    for begin, end, state, _ in _parsed(expression, timezone, country).intervals(start, start + _HORIZON):
+    for begin, end, state, _ in _parsed(expression, timezone, country).intervals(
+        start.astimezone(zone), until.astimezone(zone)
+    ):
         if state is not State.OPEN:
             continue
-        # Reckoned in UTC: an hour is an hour in the night of the clock change, too.
-        opens, closes = begin.astimezone(UTC), (end or start + _HORIZON).astimezone(UTC)
+        # An hour is an hour in the night of the clock change, too.
+        opens, closes = begin.astimezone(UTC), (end or until).astimezone(UTC)
         if closes - opens >= left:
-            return (opens + left).astimezone(ZoneInfo(timezone))
+            return (opens + left).astimezone(zone)
         left -= closes - opens
     return None
 

@@ -14,7 +14,7 @@ from app.recruiting.answers.reading import answered
 from app.recruiting.clauses import everyday_words, negated_before, says
 from app.recruiting.interrupts import Intent, Noticed
 from app.recruiting.language_names import mentioned
-from app.recruiting.lexicon import Lexicon, in_order
+from app.recruiting.lexicon import Lexicon, in_order, knowing
 from app.recruiting.messages import InboundMessage, Kind
 from app.recruiting.patterns import search
 from app.recruiting.profile import Fact, Field, part
@@ -93,7 +93,7 @@ def corrected(said: Said, language: str, zone: ZoneInfo, known: Sequence[Fact]) 
 
 
 def _removals(text: Text, language: str) -> Iterator[Revision]:
-    for words in in_order(language):
+    for words in knowing("remove", text.whole.folded, language):
         for clause in text.clauses:
             verb = search(words.patterns["remove"], clause.folded)
             if verb is None or negated_before(clause, verb.start(), language, _REACH):

@@ -69,7 +69,7 @@ class Clause:
 class Text:
     """A message split into clauses."""
 
-    __slots__ = ("clauses", "original")
+    __slots__ = ("_whole", "clauses", "original")
 
     def __init__(self, original: str) -> None:
         self.original = original
@@ -86,22 +86,26 @@ class Text:
         if words:
             clauses.append(Clause(original, tuple(words)))
         self.clauses = tuple(clauses)
+        self._whole: Clause | None = None
 
     def only(self, clauses: tuple[Clause, ...]) -> "Text":
         """The same message with some of its clauses; offsets still point into the original."""
         part = object.__new__(Text)
-        part.original, part.clauses = self.original, clauses
+        part.original, part.clauses, part._whole = self.original, clauses, None
         return part
 
     @property
     def words(self) -> tuple[Word, ...]:
         """All words in order."""
-        return tuple(word for clause in self.clauses for word in clause.words)
+        return self.whole.words
 
     @property
     def whole(self) -> Clause:
         """The message as one clause, for patterns that reach over punctuation."""
-        return Clause(self.original, self.words)
+        if self._whole is None:
+            words = tuple(word for clause in self.clauses for word in clause.words)
+            self._whole = self.clauses[0] if len(self.clauses) == 1 else Clause(self.original, words)
+        return self._whole
 
     @property
     def asks(self) -> bool:

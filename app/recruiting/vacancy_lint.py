@@ -17,7 +17,7 @@ from babel.core import get_global
 
 from app.recruiting.amounts import PERIODS
 from app.recruiting.lexicon import LANGUAGES
-from app.recruiting.patterns import compile_patterns, search
+from app.recruiting.patterns import Phrases, search
 from app.recruiting.profile import LEVEL_VALUES, VALUES, kind
 from app.recruiting.scoring import HIGHEST
 from app.recruiting.text import read
@@ -41,9 +41,9 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True):
 
 
 @functools.cache
-def _words(section: str) -> Mapping[str, re.Pattern[str]]:
+def _words(section: str) -> Mapping[str, Phrases]:
     data: dict[str, dict[str, list[str]]] = tomllib.loads(_DATA.read_text(encoding="utf-8"))
-    return {name: compile_patterns(patterns) for name, patterns in data[section].items()}
+    return {name: Phrases(patterns) for name, patterns in data[section].items()}
 
 
 @functools.cache

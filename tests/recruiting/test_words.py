@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from app.recruiting.evidence import folded, occurs
 from app.recruiting.interrupts import in_text
 from app.recruiting.lexicon import LANGUAGES, lexicon
-from app.recruiting.patterns import PatternError, captured, compile_patterns, search
+from app.recruiting.patterns import PatternError, Phrases, captured, search
 from app.recruiting.text import fold, read
 
 
@@ -70,12 +70,12 @@ def test_words_that_were_not_said_are_no_evidence(quote: str) -> None:
 )  # fmt: skip
 def test_patterns(pattern: str, text: str, matches: bool) -> None:
     (clause,) = read(text).clauses
-    assert (search(compile_patterns([pattern]), clause.folded) is not None) == matches
+    assert (search(Phrases([pattern]), clause.folded) is not None) == matches
 
 
 def test_captures_point_at_the_words() -> None:
     (clause,) = read("My NAME is Anna Smith").clauses
-    match = search(compile_patterns(["x y %", "my name is %"]), clause.folded)
+    match = search(Phrases(["x y %", "my name is %"]), clause.folded)
     assert match is not None
     span = captured(match, "rest")
     assert span is not None
@@ -85,11 +85,11 @@ def test_captures_point_at_the_words() -> None:
 @pytest.mark.parametrize("pattern", ["a b|c-d", "what?", "(x)"])
 def test_a_pattern_that_cannot_match_words_is_refused(pattern: str) -> None:
     with pytest.raises(PatternError):
-        compile_patterns([pattern])
+        Phrases([pattern])
 
 
 def test_no_patterns_match_nothing() -> None:
-    assert search(compile_patterns([]), "anything") is None
+    assert search(Phrases([]), "anything") is None
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo
 
 from app.recruiting.answers.dates import DateFound, ahead, find_dates
 from app.recruiting.clauses import says
-from app.recruiting.lexicon import in_order
+from app.recruiting.lexicon import knowing
 from app.recruiting.patterns import search
 from app.recruiting.profile import Field
 from app.recruiting.said import Found, Said
@@ -27,7 +27,7 @@ def written_on(said: Said, zone: ZoneInfo) -> dt.date:
 
 
 def _immediately(text: Text, today: dt.date, language: str) -> DateFound | None:
-    for words in in_order(language):
+    for words in knowing("date_now", text.whole.folded, language):
         for clause in text.clauses:
             if match := search(words.patterns["date_now"], clause.folded):
                 return DateFound(today, clause.quote(match.start(), match.end() - 1), immediate=True)

@@ -3,7 +3,7 @@
 import re
 
 from app.recruiting.clauses import denied, says
-from app.recruiting.lexicon import in_order
+from app.recruiting.lexicon import knowing
 from app.recruiting.patterns import search
 from app.recruiting.profile import NO_LICENCE, Field
 from app.recruiting.said import Found
@@ -51,7 +51,7 @@ def _certificates(clause: Clause, language: str) -> dict[str, Found]:
     for type_, pattern in _CERTIFICATES.items():
         if (match := pattern.search(clause.folded)) and not denied(clause, [match.span()], language)[0]:
             found[type_] = _found(type_, clause.quote(match.start(), match.end()), 0.95)
-    for words in in_order(language):
+    for words in knowing("forklift", clause.folded, language):
         match = search(words.patterns["forklift"], clause.folded)
         if match and not denied(clause, [(match.start(), match.end() - 1)], language)[0]:
             found["forklift"] = _found("forklift", clause.quote(match.start(), match.end() - 1), 0.9)
@@ -75,7 +75,7 @@ def held(text: Text, language: str, *, asked: bool) -> list[Found]:
 
 def none_held(text: Text, language: str) -> Found | None:
     """Reads "No licence", in the words used."""
-    for words in in_order(language):
+    for words in knowing("none", text.whole.folded, language):
         for clause in text.clauses:
             if match := search(words.patterns["none"], clause.folded):
                 return _found(NO_LICENCE, clause.quote(match.start(), match.end() - 1), 0.9)

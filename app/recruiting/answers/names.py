@@ -5,7 +5,7 @@ import re
 from app.recruiting.answers.countries import STEM, country_stems
 from app.recruiting.clauses import everyday_words, lead_in, up_to_stop_word
 from app.recruiting.language_names import mentioned
-from app.recruiting.lexicon import in_order
+from app.recruiting.lexicon import in_order, knowing
 from app.recruiting.patterns import captured, search
 from app.recruiting.profile import Field
 from app.recruiting.said import Found
@@ -72,7 +72,7 @@ def _found(words: tuple[Word, ...], source: str, confidence: float) -> Found:
 
 
 def _rest(clause: Clause, section: str, language: str) -> tuple[Word, ...] | None:
-    for words in in_order(language):
+    for words in knowing(section, clause.folded, language):
         match = search(words.patterns[section], clause.folded)
         if match and (span := captured(match, "rest")):
             return up_to_stop_word(clause.tail(span[0]), words)

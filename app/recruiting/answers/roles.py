@@ -1,7 +1,7 @@
 """The work a person wants, in their own words."""
 
 from app.recruiting.clauses import everyday, lead_in, negated_before, rest_of, says, up_to_stop_word
-from app.recruiting.lexicon import in_order, lexicon
+from app.recruiting.lexicon import knowing, lexicon
 from app.recruiting.patterns import search
 from app.recruiting.profile import Field
 from app.recruiting.said import Found
@@ -49,7 +49,7 @@ def _known_job(clause: Clause, language: str) -> Found | None:
     if says(clause, "licence", language):
         return None
     about_work = says(clause, "work", language) and not says(clause, "negation", language)
-    for words in in_order(language):
+    for words in knowing("roles", clause.folded, language):
         match = search(words.patterns["roles"], clause.folded)
         if match and (about_work or len(clause.words) <= match.group().strip().count(" ") + 2):
             span = clause.span(match.start(), match.end() - 1)
@@ -73,7 +73,7 @@ def _bare(quote: str) -> str:
 
 def anything(text: Text, language: str) -> Found | None:
     """Reads "Any job": open to everything, in the words used."""
-    for words in in_order(language):
+    for words in knowing("anything", text.whole.folded, language):
         for clause in text.clauses:
             if match := search(words.patterns["anything"], clause.folded):
                 quote = clause.quote(match.start(), match.end() - 1)

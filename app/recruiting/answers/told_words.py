@@ -9,8 +9,8 @@ import msgspec
 from babel import Locale
 
 from app.recruiting.amounts import find_amounts
-from app.recruiting.clauses import denied
-from app.recruiting.lexicon import LANGUAGES, in_order
+from app.recruiting.clauses import denied, negation
+from app.recruiting.lexicon import LANGUAGES, in_order, knowing
 from app.recruiting.patterns import search
 from app.recruiting.stretches import Stretch
 from app.recruiting.text import fold
@@ -51,7 +51,7 @@ _STEM, _ENDING = 5, 3  # letters: "Niemcy", "w Niemczech"
 def span(stretch: Stretch, section: str, language: str) -> tuple[int, int] | None:
     """Where a section stands in the folded stretch, the own language's words first."""
     folded = stretch.clause.folded
-    for words in in_order(language):
+    for words in knowing(section, folded, language):
         if match := search(words.patterns[section], folded):
             return match.start(), match.end() - 1
     return None
@@ -59,8 +59,7 @@ def span(stretch: Stretch, section: str, language: str) -> tuple[int, int] | Non
 
 def negates(stretch: Stretch, language: str) -> bool:
     """A negation of any language stands somewhere in it."""
-    words = stretch.clause.folded.split()
-    return any(search(one.patterns["negation"], word) for one in in_order(language) for word in words)
+    return any(negation(word, language) for word in stretch.clause.folded.split())
 
 
 def named(stretch: Stretch, family: str, kinds: Sequence[str], language: str) -> dict[str, bool]:
@@ -80,8 +79,8 @@ def named(stretch: Stretch, family: str, kinds: Sequence[str], language: str) ->
     if stretch.says("but", language):  # "days, but no nights": each has its own word
         return _so(refused) if any(refused.values()) else {}
     head = stretch.clause.folded[: spans[ordered[0]][0]].split()
-    leads = any(search(one.patterns["negation"], word) for one in in_order(language) for word in head)
-    weak = any(search(one.patterns["hedge"], stretch.clause.folded) for one in in_order(language))
+    leads = any(negation(word, language) for word in head)
+    weak = stretch.says("hedge", language)
     if leads and not weak:  # "I can not any more work in the night shift"
         return dict.fromkeys(spans, False)
     return _so({kind: no for kind, no in refused.items() if no})
@@ -98,7 +97,7 @@ def is_so(stretch: Stretch, section: str, language: str) -> bool:
 
 def week_hours(stretch: Stretch, language: str) -> tuple[int | None, int | None] | None:
     """Least and most hours a week; the same twice when one figure is said."""
-    for words in in_order(language):
+    for words in knowing("hours_week", stretch.clause.folded, language):
         for match in words.patterns["hours_week"].finditer(stretch.clause.folded + " "):
             if figures := _ENDS_IN_RANGE.search(stretch.clause.folded[: match.start()]):
                 low, high = figures[1], int(figures[2])

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from app.recruiting.clauses import denied, says
 from app.recruiting.language_names import mentioned, misspelt
-from app.recruiting.lexicon import in_order
+from app.recruiting.lexicon import knowing
 from app.recruiting.patterns import search
 from app.recruiting.profile import LEVELS, Field
 from app.recruiting.said import Found
@@ -19,7 +19,7 @@ def _level_in(clause: Clause, start: int, end: int, language: str) -> tuple[str,
     """Level named in a stretch of the folded clause."""
     if match := _CEFR.search(clause.folded[:end], start):
         return match[1].translate(_LATIN).upper(), match.start(), match.end()
-    for words in in_order(language):
+    for words in knowing("native", clause.folded, language):
         match = words.patterns["native"].search(clause.folded[:end] + " ", start)
         if match:
             return "native", match.start(), match.end() - 1
@@ -81,7 +81,7 @@ def denied_codes(text: Text, language: str) -> set[str]:
 def _of_a_licence(clause: Clause, end: int, language: str) -> bool:
     """Tells "my Dutch driving licence": the next two words speak of a licence."""
     following = " ".join(clause.folded[end:].split()[:2])
-    return any(search(words.patterns["licence"], following) for words in in_order(language))
+    return any(search(words.patterns["licence"], following) for words in knowing("licence", following, language))
 
 
 def _level_near(
