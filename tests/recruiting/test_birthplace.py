@@ -1,4 +1,4 @@
-"""Where somebody was born is never taken for the town they live in (product, never ask: origin)."""
+"""Where somebody was born or grew up is never taken for the town they live in (product, never ask: origin)."""
 
 import datetime as dt
 from zoneinfo import ZoneInfo
@@ -22,6 +22,15 @@ BORN = [
     ("ro", "născut în Iași", "Iași"),
     ("uk", "народилася у Львові", "Львові"),
     ("ar", "ولدت في حلب", "حلب"),
+    ("en", "I grew up in York", "York"),
+    ("nl", "Ik ben in Assen opgegroeid", "Assen"),
+    ("de", "Ich bin in Bremen aufgewachsen", "Bremen"),
+    ("de", "Ich bin in Köln geboren", "Köln"),
+    ("pl", "wychowałam się w Łodzi", "Łodzi"),
+    ("es", "Crecí en Murcia", "Murcia"),
+    ("ro", "am crescut în Sibiu", "Sibiu"),
+    ("uk", "виросла у Полтаві", "Полтаві"),
+    ("ar", "كبرت في حمص", "حمص"),
 ]
 
 
@@ -43,6 +52,24 @@ def test_the_town_beside_it_is_read() -> None:
     assert towns == ["Leeds"]
     fact = Fact(field="city", value={"city": "Leeds"}, quote="Leeds", message_id="m")
     assert follows(fact, text, "en", ZONE) is Support.FOLLOWS
+
+
+@pytest.mark.parametrize(
+    ("language", "text", "town"),
+    [
+        ("en", "grew up in York, my flat is in Leeds", "Leeds"),
+        ("nl", "opgegroeid in Assen, mijn flat staat in Breda", "Breda"),
+        ("de", "in Bremen aufgewachsen, meine Wohnung ist in Essen", "Essen"),
+        ("pl", "wychowany w Łodzi, mieszkanie mam w Lublinie", "Lublinie"),
+        ("es", "crecí en Murcia, mi piso está en Valencia", "Valencia"),
+        ("ro", "crescut în Sibiu, apartamentul e în Cluj", "Cluj"),
+        ("uk", "виріс у Полтаві, квартира в Дніпрі", "Дніпрі"),
+        ("ar", "كبرت في حمص وشقتي في أوتريخت", "أوتريخت"),
+    ],
+)
+def test_where_the_home_stands_one_lives(language: str, text: str, town: str) -> None:
+    towns = [f.value["city"] for f in read_turn([said(text)], "city", language, ZONE).facts if f.field == "city"]
+    assert towns == [town]
 
 
 def test_who_lives_where_they_were_born_lives_there() -> None:
