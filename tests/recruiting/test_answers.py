@@ -76,6 +76,19 @@ def test_nationality_or_job_is_never_taken_for_a_name(text: str) -> None:
         assert value(read_texts(text, language=language), "name") is None
 
 
+@pytest.mark.parametrize(
+    ("language", "text", "name", "role"),
+    [
+        ("nl", "Anna Kok", "Anna Kok", None), ("en", "peter baker", "peter baker", None), ("de", "Jürgen Koch", "Jürgen Koch", None),
+        ("en", "My name is Peter Baker", "Peter Baker", None), ("nl", "Anna Kok, ik werk als kok", "Anna Kok", "kok"),
+        ("en", "truck driver", None, "truck driver"), ("nl", "kok", None, "kok"),
+    ],
+)  # fmt: skip
+def test_a_surname_that_is_a_job_tells_no_work(language: str, text: str, name: str | None, role: str | None) -> None:
+    reading = read_texts(text, asked="name", language=language)
+    assert (value(reading, "name"), value(reading, "role")) == (name, role)
+
+
 CITIES = [
     ("en", "Leeds", "Leeds"), ("en", "I live in New York", "New York"), ("en", "in London", "London"), ("nl", "Den Haag", "Den Haag"),
     ("nl", "ik woon in 's-Hertogenbosch", "s-Hertogenbosch"), ("nl", "3511 AB Utrecht", "Utrecht"), ("de", "Ich wohne in Frankfurt am Main", "Frankfurt am Main"),

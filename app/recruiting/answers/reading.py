@@ -72,6 +72,15 @@ def _without(text: Text, found: list[Found], asked: str) -> Text:
     return text.only(kept)
 
 
+def _elsewhere(said: Said, text: Text, asked: str, language: str, zone: ZoneInfo) -> list[Found]:
+    """What the message says beside an answer about name, role or town."""
+    found = volunteered(said, language, zone)
+    if asked == Field.NAME:  # "Domingo" and "April" are names too, and so is "Kok" behind another one
+        return [one for one in found if one.field != Field.ROLE or not roles.may_be_surname(one, text, language)]
+    day = availability.read_availability(said, text, language, zone, asked=True)
+    return [*found, day] if day is not None else found
+
+
 def answered(said: Said, asked: str, language: str, zone: ZoneInfo) -> list[Found]:
     """What a message answers to the open question."""
     if said.kind is Kind.CONTACTS:
@@ -80,10 +89,7 @@ def answered(said: Said, asked: str, language: str, zone: ZoneInfo) -> list[Foun
     if asked in {Field.NAME, Field.ROLE, Field.CITY}:
         if said.kind is Kind.DOCUMENT:
             return []  # a heading is no answer; what a file says of itself was read as volunteered
-        elsewhere = volunteered(said, language, zone)
-        if asked != Field.NAME:  # "Domingo" and "April" are names too
-            day = availability.read_availability(said, text, language, zone, asked=True)
-            elsewhere += [day] if day is not None else []
+        elsewhere = _elsewhere(said, text, asked, language, zone)
         text = _without(text, elsewhere, asked)
     one: Found | None = None
     match asked:
@@ -173,6 +179,7 @@ def read_turn(
             elif _vague(said, asked, language):
                 vague.append(asked)
     _drop_contradicting_none(facts)
+    _drop_work_in_a_name(facts, messages)
     return Reading(facts=list(facts.values()), vague=sorted(set(vague)))
 
 
@@ -180,3 +187,13 @@ def _drop_contradicting_none(facts: dict[str, Fact]) -> None:
     none = f"{Field.LICENCES}.{NO_LICENCE}"
     if none in facts and any(f.startswith(f"{Field.LICENCES}.") and f != none for f in facts):
         del facts[none]
+
+
+def _drop_work_in_a_name(facts: dict[str, Fact], messages: Sequence[Said]) -> None:
+    """ "Anna Kok" is no cook; "Anna Kok, cook" is."""
+    name, role = facts.get(Field.NAME), facts.get(Field.ROLE)
+    if name is None or role is None or name.message_id != role.message_id:
+        return
+    text = next(said.text for said in messages if said.message_id == name.message_id)
+    if role.quote in name.quote and role.quote.casefold() not in text.replace(name.quote, " ", 1).casefold():
+        del facts[Field.ROLE]

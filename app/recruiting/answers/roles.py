@@ -58,6 +58,15 @@ def _known_job(clause: Clause, language: str) -> Found | None:
     return None
 
 
+def may_be_surname(found: Found, text: Text, language: str) -> bool:
+    """A job that stands alone behind another word: "Anna Kok", asked for the name, tells no work."""
+    clause = next((one for one in text.clauses if one.quote(0, len(one.folded)) == found.quote), None)
+    if clause is None:
+        return False
+    matches = (search(words.patterns["roles"], clause.folded) for words in knowing("roles", clause.folded, language))
+    return all(match.start() > 0 for match in matches if match is not None)
+
+
 def _whole(clause: Clause, start: int, end: int) -> str:
     """An almost lonely job with the word that qualifies it, "assistant cook", but without "please" and the like."""
     words = [word for word in clause.words if start <= word.start < end or not everyday((word,))]
