@@ -156,21 +156,20 @@ class HardenedRedisSaver(AsyncRedisSaver):
             return
         place = _Place.of(config, str(config["configurable"]["checkpoint_id"]))
         async with self._redis.pipeline(transaction=True) as pipe:
+            positions = {}
             for position, (channel, value) in enumerate(writes):
                 index = WRITES_IDX_MAP.get(channel, position)
                 sealed = self._seal.close(_storable(channel, value), place.write(task_id, index, channel))
                 document = {
                     **place.document(),
-                    "task_id": task_id,
-                    "task_path": task_path,
-                    "idx": index,
-                    "channel": channel,
+                    **{"task_id": task_id, "task_path": task_path, "idx": index, "channel": channel},
                     "type": "json",
                     "blob": sealed,
                 }
                 key = self._make_redis_checkpoint_writes_key(*place, task_id, index)
                 self._set(pipe, key, document)
-                pipe.zadd(place.writes, {key: position})
+                positions[key] = position
+            pipe.zadd(place.writes, positions)
             pipe.expire(place.writes, self._keep_seconds)
             await pipe.execute()
 
