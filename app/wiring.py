@@ -290,7 +290,16 @@ class Desk:
         understanding = understanding_of(settings, self._vendors, self.dialog360, self.redis)
         return Engine(
             self.mailbox,
-            Turns(self.mailbox, record.conversations, understanding, self.thinker, delivery, claimer, desk.work),
+            Turns(
+                self.mailbox,
+                record.conversations,
+                understanding,
+                self.thinker,
+                delivery,
+                claimer,
+                desk.work,
+                desk.interviews,
+            ),
             Arrivals(self.mailbox, record.conversations, delivery, claimer),
             Reports(record.statuses, record.quarantine),
             Apologies(record.conversations, delivery, claimer, apology_of(settings)),

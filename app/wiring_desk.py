@@ -18,6 +18,8 @@ from app.engine.delivery import Lane
 from app.engine.desk_lane import ChatwootLane
 from app.engine.desk_outcomes import DeskOutcomes, Templates
 from app.engine.desk_work import DeskWork
+from app.engine.interview_orders import InterviewOrders
+from app.engine.interviews import InterviewChoices
 from app.engine.lanes import WhatsAppLane
 from app.engine.reconciliation import Reconciliation
 from app.engine.thinking import GraphThinker
@@ -47,6 +49,7 @@ class DeskParts:
     lanes: dict[Channel, Lane]
     outcomes: DeskOutcomes
     work: DeskWork
+    interviews: InterviewChoices
     reconciliation: Reconciliation
 
 
@@ -92,12 +95,21 @@ def desk_of(
         work=DeskWork(
             record.desk,
             chatwoot,
-            Commands(record.conversations, record.outbox, templates, mailbox, wakeups, VacancyLinks(record.vacancies)),
+            Commands(
+                record.conversations,
+                record.outbox,
+                templates,
+                mailbox,
+                wakeups,
+                VacancyLinks(record.vacancies),
+                InterviewOrders(record.interviews, record.vacancies, phrasebook, templates),
+            ),
             erase_thinking=thinker.erase,
             find_overtaken=reconciliation.find_overtaken,
             returned=lambda language: phrasebook.text(language, "returned"),
             team_id=settings.chatwoot_team_id or 0,
             return_label=settings.chatwoot_return_label,
         ),
+        interviews=InterviewChoices(record.interviews, record.vacancies, phrasebook),
         reconciliation=reconciliation,
     )

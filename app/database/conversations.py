@@ -25,6 +25,7 @@ class CommitStatus(StrEnum):
     COMMITTED = "committed"
     REPEATED = "repeated"  # this turn id was committed before
     STALE = "stale"  # another turn was committed since, or the conversation was merged: open it again
+    INTERVIEW_CHANGED = "interview_changed"  # a slot or booking is not as the turn saw it: open it again
     TAKEN_OVER = "taken_over"  # the fence moved, or a person owns the conversation while the assistant speaks
 
 
@@ -80,7 +81,8 @@ class TranscriptLine(msgspec.Struct, kw_only=True):
 class OpenTurn(msgspec.Struct, kw_only=True):
     """All a turn needs. `address` is the canonical one: differs from the asked one after identities were merged.
 
-    `transcript` holds the last 20 messages, oldest first; `seen` the asked message ids that are already stored.
+    `transcript` holds the last 20 messages, oldest first; `seen` the asked message ids that are already stored;
+    `interview_asked` is the message id of the list of interview times that waits for a choice, empty if none does.
     """
 
     conversation_id: str
@@ -103,6 +105,7 @@ class OpenTurn(msgspec.Struct, kw_only=True):
     facts: list[Fact]
     consents: list[Consent]
     transcript: list[TranscriptLine]
+    interview_asked: str = ""
     seen: list[str]
 
 
@@ -155,6 +158,8 @@ class TurnCommit(msgspec.Struct, kw_only=True, omit_defaults=True):
 
     `turn_no` and `fence` are those `open_turn` gave. `window_at` is the time (Unix seconds) of the candidate's newest
     message. `intake` None keeps the stored one. `application` = {vacancy: code, stage, must_have_results, reasons}.
+    `interviews` = acts in their order, as `store_interviews` reads them: {act: invite | book | move | cancel | ask |
+    decline | end, …}.
     """
 
     turn_id: str
@@ -174,6 +179,7 @@ class TurnCommit(msgspec.Struct, kw_only=True, omit_defaults=True):
     window_at: float | None = None
     stage: str | None = None
     application: dict[str, Any] | None = None
+    interviews: list[dict[str, Any]] = []
     chatwoot: ChatwootLink | None = None
     decision: dict[str, Any] = {}
     outbox: list[NewOutboxRow] = []

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from app.database.conversations import Conversations
 from app.database.desk import DeskRecord
+from app.database.interviews import InterviewRecord
 from app.database.outbox import Outbox
 from app.database.quarantine import Quarantine
 from app.database.statuses import Statuses
@@ -24,6 +25,7 @@ class Record:
     quarantine: Quarantine
     desk: DeskRecord
     vacancies: Vacancies
+    interviews: InterviewRecord
 
     async def schema_version(self) -> str:
         """Version of the newest applied migration; proves that key, grants and functions work. For readiness."""
@@ -49,4 +51,5 @@ async def open_record(
             quarantine=Quarantine(pool),
             desk=DeskRecord(pool),
             vacancies=Vacancies(pool),
+            interviews=InterviewRecord(pool),
         )

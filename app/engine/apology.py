@@ -5,7 +5,8 @@ from uuid import NAMESPACE_OID, uuid5
 
 from app.database.conversations import CommitStatus, Conversations, Owner, OwnerChange, TurnCommit
 from app.database.outbox import Channel
-from app.engine.composing import Composer, Worker
+from app.engine.composer import Composer
+from app.engine.composing import Worker
 from app.engine.delivery import Delivery
 from app.mailbox.dead_letters import DeadLetter
 from app.recruiting.messages import Reply

@@ -2,7 +2,8 @@
 
 from app.database.conversations import Conversations, Owner
 from app.database.outbox import Channel
-from app.engine.composing import Worker, arrival
+from app.engine.composer import arrival
+from app.engine.composing import Worker
 from app.engine.delivery import Delivery
 from app.engine.folding import fold
 from app.mailbox.mailbox import Mailbox

@@ -11,6 +11,7 @@ from app.database.conversations import Conversations, ConversationView, OpenTurn
 from app.database.outbox import Channel, Outbox, State
 from app.engine.desk_acts import Acts
 from app.engine.desk_outcomes import Templates, templates_text
+from app.engine.interview_orders import InterviewOrders
 from app.engine.vacancy_link import VacancyLinks
 from app.engine.wakeups import Wakeups
 from app.mailbox.mailbox import Mailbox
@@ -29,6 +30,7 @@ HELP = """Commands, as private notes:
 - `/summary` where this conversation stands
 - `/profile` what is known, with the candidate's own words
 - `/match` how the candidate fits
+- `/interview [CODE]` offer the vacancy's free times; `/interview cancel` calls the interview off
 - `/template NAME [language] [field | field]` send an approved template
 - `/retry` send again what did not arrive
 - `/why` what the assistant did last and on which grounds
@@ -59,6 +61,7 @@ class Commands:
         mailbox: Mailbox,
         wakeups: Wakeups,
         vacancies: VacancyLinks,
+        interviews: InterviewOrders,
     ) -> None:
         self._conversations = conversations
         self._outbox = outbox
@@ -66,6 +69,7 @@ class Commands:
         self._mailbox = mailbox
         self._wakeups = wakeups
         self._vacancies = vacancies
+        self._interviews = interviews
 
     async def run(
         self, opened: OpenTurn, note: RecruiterNoted, acts: Acts, *, spoke_at: float, done: dict[str, str]
@@ -87,12 +91,10 @@ class Commands:
                 acts, answer = await self._pause(opened, rest, acts, note.at)
             case "/template":
                 acts, answer = await self._template(key, note.text, acts)
+            case "/interview":
+                acts, answer = await self._interviews.run(opened, note, rest, acts, key=key, now=time.time())
             case "/forget":
                 acts, answer = _forget(opened, rest, acts)
-            case "/summary":
-                answer = summary(opened)
-            case "/profile":
-                answer = profile(opened)
             case "/match":
                 answer = await self._vacancies.answer(opened)
             case "/retry":
@@ -100,10 +102,8 @@ class Commands:
             case "/why":
                 view = await self._conversations.view(conversation_id=opened.conversation_id)
                 answer = why(view) if view is not None else "Nothing is recorded."
-            case "/help":
-                answer = HELP
-            case _:
-                answer = f"There is no such command.\n\n{HELP}"
+            case command:
+                answer = _told(opened, command)
         return replace(acts, answers=[*acts.answers, (f"{key}:answer", answer)])
 
     async def _pause(self, opened: OpenTurn, rest: list[str], acts: Acts, at: float) -> tuple[Acts, str]:
@@ -202,6 +202,18 @@ def _shown(opened: OpenTurn) -> list[str]:
     ]
     listed = items(facts, [field.value for field in Field], DESK_LANGUAGE, phrases(DESK_LANGUAGE).labels)
     return [f"- {label}: {to_chatwoot(value)}" for label, value in listed]
+
+
+def _told(opened: OpenTurn, command: str) -> str:
+    """Commands that only show what the turn has at hand."""
+    match command:
+        case "/summary":
+            return summary(opened)
+        case "/profile":
+            return profile(opened)
+        case "/help":
+            return HELP
+    return f"There is no such command.\n\n{HELP}"
 
 
 def summary(opened: OpenTurn) -> str:

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from app.database.conversations import OwnerChange
+from app.engine.interview_acts import NO_INTERVIEWS, InterviewActs
 
 
 @dataclass(frozen=True)
@@ -20,6 +21,7 @@ class Acts:
     returned: str = ""
     erase: bool = False
     return_label: str = ""  # gives a conversation back, and is then taken off
+    interviews: InterviewActs = NO_INTERVIEWS
     team_id: int = 0  # who answers what the assistant hands over; 0 = nobody in particular
 
 

@@ -34,8 +34,8 @@ MISSING_FILE = "(the file could not be fetched from WhatsApp)"
 
 class ChatwootLane:
     """Rows to the recruiter: `incoming`, `outgoing`, `note` (body `text`), `status` (`status`), `profile` (`contact`,
-    `conversation`, `labels`), `unlabel` (`label`), `phone` (`phone_number`), `team` (`team_id`), `merge`
-    (`contact_id`, which becomes part of this one)."""
+    `conversation`, `labels`), `attributes` (`conversation`), `unlabel` (`label`), `phone` (`phone_number`), `team`
+    (`team_id`), `merge` (`contact_id`, which becomes part of this one)."""
 
     settles_each = False
 
@@ -115,6 +115,8 @@ class ChatwootLane:
                 await self._chatwoot.set_status(desk.conversation_id, row.body["status"])
             case "profile":
                 await self._profile(row, desk, address)
+            case "attributes":
+                await self._attributes(row.body["conversation"]["custom_attributes"], desk, address)
             case "unlabel":
                 await self._unlabel(desk, address, row.body["label"])
             case "phone":

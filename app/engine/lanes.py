@@ -20,7 +20,8 @@ from app.recruiting.messages import Reply
 
 class WhatsAppLane:
     """Rows to the candidate, `to` = recipient: `reply` (body `reply`), `text` (`text`), `template` (Chatwoot's
-    `template_params`), `media` (a recruiter's `attachment`, `caption`); `in_reply_to` is Chatwoot's id of the quote.
+    `template_params`), `media` (a recruiter's `attachment`, `caption`), `file` (of ours: `name`, `mime`, `text`);
+    `in_reply_to` is Chatwoot's id of the quote.
     """
 
     settles_each = True
@@ -60,6 +61,8 @@ class WhatsAppLane:
                 return template_body(row.body["template"])
             case "media":
                 return await self._file(row, quoted)
+            case "file":
+                return await self._own_file(row.body["file"])
         raise Rejected(f"unknown kind of row {row.kind!r}")
 
     async def _file(self, row: ClaimedRow, quoted: str) -> dict[str, Any]:
@@ -70,6 +73,10 @@ class WhatsAppLane:
         if caption and not fits_caption(file.mime, caption):
             raise Rejected("WhatsApp shows no text under a recording. Please send the text and the file apart")
         return media_body(media_id, file.mime, filename=file.filename, caption=caption, reply_to=quoted)
+
+    async def _own_file(self, file: dict[str, str]) -> dict[str, Any]:
+        media_id = await self._media.upload(file["text"].encode(), file["mime"], file["name"])
+        return media_body(media_id, file["mime"], filename=file["name"])
 
     async def _check_window(self, row: ClaimedRow, address: str) -> None:
         """The row knows the window as it was when it was written; the candidate may have written since."""

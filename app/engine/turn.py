@@ -16,6 +16,8 @@ from app.engine.delivery import Delivery
 from app.engine.desk_acts import Acts
 from app.engine.desk_work import DeskWork
 from app.engine.folding import Fold, fold
+from app.engine.interview_acts import NO_INTERVIEWS, joined
+from app.engine.interviews import InterviewChoices
 from app.engine.ownership import Ownership, decide
 from app.engine.understanding import Understanding, Understood
 from app.mailbox.mailbox import Lease, Mailbox
@@ -64,6 +66,7 @@ class Turns:
         delivery: Delivery,
         worker: Worker,
         desk: DeskWork,
+        interviews: InterviewChoices,
     ) -> None:
         self._mailbox = mailbox
         self._conversations = conversations
@@ -72,6 +75,7 @@ class Turns:
         self._delivery = delivery
         self._worker = worker
         self._desk = desk
+        self._interviews = interviews
 
     async def handle(self, lease: Lease) -> Turned:
         """Handle the lease's events. Raises LeaseLost, RecordError, RedisError; nothing is half-done then."""
@@ -157,7 +161,7 @@ class Turns:
             restarts += 1
             TURN_RESTARTS.inc()
         result = await self._commit(commit)
-        if result.status in (CommitStatus.STALE, CommitStatus.TAKEN_OVER):
+        if result.status in (CommitStatus.STALE, CommitStatus.TAKEN_OVER, CommitStatus.INTERVIEW_CHANGED):
             log.info("turn.reopened", outcome=result.status)
             return Turned(str(result.status), 0, reopen=True)
         if commit.owner is not None or events.by_desk:
@@ -199,11 +203,13 @@ class Turns:
             ownership = Ownership(acts.owner.owner, acts.owner if acts.owner.owner is not opened.owner else None)
         now = time.time()
         proposal = None
-        if events.inbound:
+        choices = await self._interviews.answer(opened, events, owner=ownership.owner, now=now)
+        left = events.without(list(choices.answered)) if choices.answered else events
+        if left.inbound:
             # Beside a person and when all is closed the graph is silent, but STOP counts, and facts come and go.
             proposal = await self._thinker.propose(
                 opened,
-                events,
+                left,
                 owner=ownership.owner,
                 turn_no=opened.turn_no + 1,
                 attempt=restarts,
@@ -212,6 +218,9 @@ class Turns:
             )
             if ownership.owner is not Owner.ASSISTANT:
                 proposal |= {"replies": [], "handoff": None}
+            if proposal.get("opted_out"):
+                choices, acts = await self._interviews.end(opened, now), replace(acts, interviews=NO_INTERVIEWS)
+        acts = replace(acts, interviews=joined(acts.interviews, choices))
         decision = {"coalesced": len(events.said), "restarts": restarts, "fence": lease.fence}
         return compose(opened, events, ownership, proposal, worker=self._worker, now=now, decision=decision, acts=acts)
 

@@ -133,5 +133,6 @@ ATTRIBUTES: Final = [
     Attribute(CONTACT, "certificates", "Certificates", "text", "Papers that are no licence"),
     Attribute(CONTACT, "references_available", "References", "text", "Whether former employers can be asked"),
     Attribute(CONVERSATION, "vacancy", "Vacancy", "text", "Vacancy that the conversation is about"),
+    Attribute(CONVERSATION, "interview", "Interview", "text", "Next interview that is booked, by the clock there"),
     Attribute(CONTACT, "reply_window_until", "Reply window until", "text", "After this hour only templates are sent"),
 ]

@@ -65,7 +65,7 @@ TURN_SECONDS: Final[Bounded[Histogram]] = Bounded(
                 "folded",
                 "erased",
             ),  # ended; silent: nobody was answered
-            *("stale", "taken_over"),  # opened again
+            *("stale", "taken_over", "interview_changed"),  # opened again
             *("lost", "postponed", "failed"),  # lease lost, a server away, an error: tried again
         }
     ),
@@ -163,6 +163,10 @@ CONSENTS: Final[Bounded[Counter]] = Bounded(
     counter("consents_total", "Consent records written.", ("purpose", "granted")), 10, frozenset({"true", "false"})
 )
 OPT_OUTS: Final = counter("opt_outs_total", "Candidates who wrote STOP.")
+INTERVIEWS: Final[Bounded[Counter]] = Bounded(
+    counter("interviews_total", "Invitations to interviews, and bookings by what became of them.", ("state",)),
+    frozenset({"invited", "booked", "moved", "cancelled", "declined", "ended", "reminded", "done"}),
+)
 FACTS_STORED: Final[Bounded[Counter]] = Bounded(
     counter("facts_stored_total", "Facts stored with evidence.", ("source",)),
     frozenset({"chat", "voice", "cv", "recruiter"}),

@@ -18,6 +18,7 @@ from app.database.record import Record
 from app.engine.composing import Worker
 from app.engine.delivery import Delivery
 from app.engine.desk_acts import NO_ACTS, Acts
+from app.engine.interview_acts import NO_INTERVIEWS, InterviewActs
 from app.engine.turn import Turns
 from app.engine.understanding import Understood
 from app.engine.wakeups import Wakeups
@@ -54,6 +55,11 @@ class NoDesk:
 
     async def overtaken(self, *_: object) -> bool:
         return False
+
+
+class NoInterviews:
+    async def answer(self, *_: object, **__: object) -> InterviewActs:
+        return NO_INTERVIEWS
 
 
 class Phone:
@@ -99,7 +105,7 @@ async def test_a_thousand_recruiters_who_write_into_a_running_turn_are_never_tal
         reconcile_seconds=30,
     )
     worker = Worker("races", 30)
-    turns = Turns(mailbox, record.conversations, Reading(), Thinking(), delivery, worker, NoDesk())  # type: ignore[arg-type]
+    turns = Turns(mailbox, record.conversations, Reading(), Thinking(), delivery, worker, NoDesk(), NoInterviews())  # type: ignore[arg-type]
     limit = asyncio.Semaphore(AT_ONCE)
 
     async def store(address: str, key: str, event: Event, *, takes_over: bool) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from app.channels.whatsapp_inbound import address_of
 from app.database.conversations import Owner
-from app.engine.composing import STATUS_OF_OWNER
+from app.engine.composer import STATUS_OF_OWNER
 from app.local.postgres import PostgresServer
 from tests.chatwoot.interleaving_scenarios import Step, owner_after, scenarios
 from tests.chatwoot.interleaving_world import Sides, act, bare, fault, lift, only, sides, until_idle

@@ -28,7 +28,7 @@ def sentences(code: str) -> Iterator[tuple[str, str]]:
     )
     labels = f"{words.labels['name']}, {words.labels['city']}"
     # What an employer writes is not ours; the pitches of the examples are tried in tests/models/test_outbound.py.
-    vacancy = dict.fromkeys(("title", "task", "place", "pay"), "Utrecht")
+    vacancy = dict.fromkeys(("title", "task", "place", "pay", "interview", "zone"), "Utrecht")
     for key in words.texts:
         spoken, when = language_names.display("de", code), office_hours.spoken(WHEN, code)
         params = {"items": items, "name": "Anna Jansen", "language": spoken, "when": when, "labels": labels}

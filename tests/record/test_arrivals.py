@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from app.database.conversations import CommitStatus, NewMessage, Shown
 from app.database.outbox import Channel, NewOutboxRow
 from app.database.record import Record
-from app.engine.composing import arrival
+from app.engine.composer import arrival
 from app.recruiting.events import Sender
 from app.recruiting.messages import InboundMessage, Kind
 from tests.fixtures.desk import committed, opened, reopened, said, somebody, unique

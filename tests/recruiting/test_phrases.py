@@ -16,7 +16,7 @@ SHORT = 300  # characters (product §1f)
 PARAMS = {
     "items": "", "name": "Anna", "language": "English", "when": "Monday 1 December, 11:00",
     "title": "Warehouse operator", "task": "You pick orders.", "place": "Utrecht, early shift.", "pay": "€14.50 per hour",
-    "labels": "Town",
+    "labels": "Town", "interview": "Warehouse\nTuesday 8 December, 10:00-10:30\nUtrecht", "zone": "Netherlands Time",
 }  # fmt: skip
 BOOK = Phrasebook(COMPANY)
 CHOICE_SETS = (
