@@ -78,3 +78,14 @@ class CompanyVariables(BaseModel):
         _about("Within how many of those hours a candidate who asked for a person gets an answer."),
         Var(Group.COMPANY, form="a number of hours"),
     ] = 8
+    interview_reminder_template: Annotated[
+        str | None,
+        _about(
+            "Approved template that reminds of an interview outside the 24-hour window; unset: recruiters are told."
+        ),
+        Var(
+            Group.COMPANY,
+            form="its name; {{1}} the work, {{2}} when, {{3}} where, or fewer",
+            source="360Dialog, templates, category utility",
+        ),
+    ] = None

@@ -278,6 +278,9 @@ class Variables(CompanyVariables, ThinkingVariables):
         _about("How often Chatwoot is searched for what its webhooks, which come at most once, did not tell."),
         Var(Group.PACE),
     ] = 120
+    interview_remind_seconds: Annotated[
+        Seconds, _about("How often reminders of interviews that are due are looked for."), Var(Group.PACE)
+    ] = 30
     sweep_seconds: Annotated[
         Seconds, _about("How often due conversations without a wake-up are looked for."), Var(Group.PACE)
     ] = 5

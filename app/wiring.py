@@ -230,6 +230,7 @@ class Desk:
                 self.docket,
                 sweep_seconds=settings.sweep_seconds,
                 reconcile_desk_seconds=settings.reconcile_desk_seconds,
+                remind_seconds=settings.interview_remind_seconds,
             )
             tasks = asyncio.create_task(self._tasks.run(self.name), name="tasks")
             startup = asyncio.create_task(self._start_up(), name="startup")
@@ -309,6 +310,7 @@ class Desk:
             self.wakeups,
             desk.outcomes,
             desk.reconciliation,
+            desk.reminders,
             Pace(settings.settle_short_seconds, settings.settle_long_seconds, settings.settle_cap_seconds),
             capture,
         )

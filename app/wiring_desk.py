@@ -22,6 +22,7 @@ from app.engine.interview_orders import InterviewOrders
 from app.engine.interviews import InterviewChoices
 from app.engine.lanes import WhatsAppLane
 from app.engine.reconciliation import Reconciliation
+from app.engine.reminders import Reminders
 from app.engine.thinking import GraphThinker
 from app.engine.vacancy_link import VacancyLinks
 from app.engine.wakeups import Wakeups
@@ -50,6 +51,7 @@ class DeskParts:
     outcomes: DeskOutcomes
     work: DeskWork
     interviews: InterviewChoices
+    reminders: Reminders
     reconciliation: Reconciliation
 
 
@@ -111,5 +113,14 @@ def desk_of(
             return_label=settings.chatwoot_return_label,
         ),
         interviews=InterviewChoices(record.interviews, record.vacancies, phrasebook),
+        reminders=Reminders(
+            record.interviews,
+            record.conversations,
+            record.vacancies,
+            wakeups,
+            templates,
+            phrasebook,
+            template=settings.interview_reminder_template or "",
+        ),
         reconciliation=reconciliation,
     )

@@ -134,11 +134,11 @@ class Composer:
         """What every row to the candidate carries; after `window_until` (Unix seconds) only templates may leave."""
         return {"to": self._to, "window_until": self._window_until}
 
-    def template(self, params: dict[str, Any], key: str, *, now: float) -> None:
-        """A template that a recruiter ordered by command."""
+    def template(self, params: dict[str, Any], key: str, *, now: float, author: str = "human") -> None:
+        """A template that a recruiter ordered by command, or one of ours (`system`)."""
         text = f"[template {params.get('name', '')}]"
-        row_id = self._row(Channel.WHATSAPP, "template", "human", {**self._common(), "template": params}, key=key)
-        self.messages.append(NewMessage(message_id=row_id, author="human", kind="text", text=text, sent_at=now))
+        row_id = self._row(Channel.WHATSAPP, "template", author, {**self._common(), "template": params}, key=key)
+        self.messages.append(NewMessage(message_id=row_id, author=author, kind="text", text=text, sent_at=now))
         self._row(Channel.CHATWOOT, "outgoing", "system", {"text": to_chatwoot(text)}, row_id, f"{key}:shown")
 
     def reply(self, reply: Reply, *, author: str, now: float, key: str = "") -> None:

@@ -17,6 +17,7 @@ from app.engine.delivery import Delivery
 from app.engine.desk_outcomes import DeskOutcomes
 from app.engine.outages import is_outage
 from app.engine.reconciliation import Reconciliation
+from app.engine.reminders import Reminders
 from app.engine.reports import Reports, is_report
 from app.engine.settling import Pace, wait_seconds
 from app.engine.turn import Turns
@@ -56,6 +57,7 @@ class Engine:
         wakeups: Wakeups,
         outcomes: DeskOutcomes,
         reconciliation: Reconciliation,
+        reminders: Reminders,
         pace: Pace,
         on_error: Callable[[BaseException], None],
     ) -> None:
@@ -70,10 +72,13 @@ class Engine:
         self._wakeups = wakeups
         self._outcomes = outcomes
         self._reconciliation = reconciliation
+        self._reminders = reminders
         self._pace = pace
         self._on_error = on_error
 
-    def register(self, docket: Docket, *, sweep_seconds: float, reconcile_desk_seconds: float) -> None:
+    def register(
+        self, docket: Docket, *, sweep_seconds: float, reconcile_desk_seconds: float, remind_seconds: float
+    ) -> None:
         """Give docket the tasks under the names that wake-ups use."""
 
         async def wake(address: str, epoch: int, step: int) -> None:
@@ -103,10 +108,15 @@ class Engine:
         async def reconcile_desk(perpetual: Perpetual = seldom) -> None:  # noqa: ARG001 docket reads the schedule from it
             await self.reconcile_desk()
 
+        in_time = Perpetual(every=timedelta(seconds=remind_seconds), automatic=True)
+
+        async def remind(perpetual: Perpetual = in_time) -> None:  # noqa: ARG001 docket reads the schedule from it
+            await self.remind()
+
         async def hand_back(address: str, reason: str, until: float) -> None:  # noqa: ARG001 the task's record says why
             await self._reconciliation.pause_over(address, until)
 
-        for task in (wake, show, deliver, sweep, show_outcomes, reconcile_desk, hand_back):
+        for task in (wake, show, deliver, sweep, show_outcomes, reconcile_desk, remind, hand_back):
             docket.register(task)
 
     async def wake(self, address: str, epoch: int, step: int) -> None:
@@ -221,6 +231,12 @@ class Engine:
             async with asyncio.timeout(TASK_SECONDS):
                 await self._reconciliation.return_silent()
                 await self._reconciliation.run()
+
+    async def remind(self) -> None:
+        """Remind candidates of their interviews; the next pass repeats what failed."""
+        with self._survived("reminders"):
+            async with asyncio.timeout(TASK_SECONDS):
+                await self._reminders.run(time.time())
 
     async def sweep(self) -> None:
         """Wake mailboxes that lost their wake-up and lanes whose worker died; repeat apologies that did not get out."""

@@ -9,10 +9,13 @@ from redis.asyncio import Redis
 from app.database.outbox import Channel, State
 from app.local.postgres import PostgresServer
 from app.mailbox.keys import DUE
+from app.recruiting.interview_texts import row_title
 from tests.chatwoot.test_towards_candidates import until_noted
 from tests.faults.dying import METHODS, NODES, STORED
 from tests.faults.test_takeover import in_chatwoot, quiet
 from tests.fixtures.stack import Stack, running_stack, until_true
+from tests.interviews.making import slots_of, with_slots
+from tests.interviews.test_journeys import calendar_of, known, offered
 
 pytestmark = pytest.mark.xdist_group("faults")
 # An uncertain row waits for its status, which settles it.
@@ -109,3 +112,28 @@ async def test_a_web_process_killed_between_storing_and_waking_loses_nothing(wor
     await until_true(lambda: quiet(doors, phone.number), what="quiet")
     assert len(await phone.replies()) == len(replies) == 1
     assert (await phone.view()).turn_no == 1
+
+
+async def test_a_worker_killed_when_it_has_booked_leaves_one_booking_told_once(workers: Stack) -> None:
+    doors = workers
+    vacancy, (slot, _) = await with_slots(doors.record)
+    well = await doors.work()
+    phone, conversation = await known(doors)
+    await offered(doors, phone, conversation, vacancy.code)
+    await well.kill()
+    doomed = await doors.work("tests.faults.dying", DIE_AFTER="committed")
+    await phone.tap(row_title(slot, "en"))
+    await asyncio.wait_for(doomed.child.wait(), 30)
+    await doors.work()
+    await calendar_of(doors, phone)
+    await until_noted(doors, conversation, "booked by the candidate")
+
+    async def all_rows_ended() -> bool:
+        return all(row.state not in UNSETTLED for row in (await phone.view()).outbox)
+
+    await until_true(all_rows_ended, what="every row of the outbox to reach its end", seconds=30)
+    replies = await phone.replies()
+    assert [sum("is booked" in reply["text"] for reply in replies), sum("file" in reply for reply in replies)] == [1, 1]
+    notes = [each.content or "" for each in doors.shown_in_chatwoot(conversation) if each.private]
+    assert sum("booked by the candidate" in note for note in notes) == 1
+    assert [each.booked for each in await slots_of(doors.record, vacancy.code)] == [1, 0]

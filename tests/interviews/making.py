@@ -21,9 +21,9 @@ BEGINNING = datetime.now(UTC).replace(second=0, microsecond=0) + timedelta(days=
 
 
 async def a_vacancy(record: Record) -> Vacancy:
-    """One that no other test uses."""
+    """One that no other test uses; closed, as others look at what is open: interviews go on after that."""
     (example, *_) = check_file(EXAMPLES).vacancies
-    vacancy = msgspec.structs.replace(example, code=f"IN-{uuid.uuid4().int % 10**6}")
+    vacancy = msgspec.structs.replace(example, code=f"IN-{uuid.uuid4().int % 10**6}", status="closed")
     assert await record.vacancies.store([vacancy]) == [vacancy.code]
     return vacancy
 
@@ -46,10 +46,12 @@ async def slots_of(record: Record, vacancy: str) -> list[Slot]:
     return [slot for slot in await record.interviews.slots() if slot.vacancy == vacancy]
 
 
-async def with_slots(record: Record, *, count: int = 2, capacity: int = 1) -> tuple[Vacancy, list[Slot]]:
-    """A vacancy with slots an hour apart."""
+async def with_slots(
+    record: Record, *, count: int = 2, capacity: int = 1, first: float = 0
+) -> tuple[Vacancy, list[Slot]]:
+    """A vacancy with slots an hour apart, `first` hours after BEGINNING."""
     vacancy = await a_vacancy(record)
-    rows = [slot_row(vacancy.code, hours=number, capacity=capacity) for number in range(count)]
+    rows = [slot_row(vacancy.code, hours=first + number, capacity=capacity) for number in range(count)]
     stored = await record.interviews.store_slots(rows)
     assert (stored.changed, stored.faults) == (count, [])
     return vacancy, await slots_of(record, vacancy.code)
