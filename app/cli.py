@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from app.cli_interviews import interviews
 from app.cli_migration import REFUSALS, migration_refusal
 from app.cli_operations import add_operations
 from app.cli_vacancies import vacancies
@@ -19,6 +20,7 @@ from app.telemetry.logs import setup_logging
 cli = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
 add_operations(cli)
 cli.add_typer(vacancies, name="vacancies")
+cli.add_typer(interviews, name="interviews")
 MIGRATIONS = Path(__file__).parents[1] / "supabase" / "migrations"
 
 
