@@ -141,7 +141,7 @@ class Composer:
         self.messages.append(NewMessage(message_id=row_id, author=author, kind="text", text=text, sent_at=now))
         self._row(Channel.CHATWOOT, "outgoing", "system", {"text": to_chatwoot(text)}, row_id, f"{key}:shown")
 
-    def reply(self, reply: Reply, *, author: str, now: float, key: str = "") -> None:
+    def reply(self, reply: Reply, *, author: str, now: float, key: str = "", kind: str = "text") -> None:
         """A message of ours to the candidate, mirrored in Chatwoot; `human`: a recruiter ordered it by command."""
         body = {**self._common(), "reply": msgspec.to_builtins(reply)}
         row_id = self._row(Channel.WHATSAPP, "reply", author, body, key=key)
@@ -149,7 +149,7 @@ class Composer:
             NewMessage(
                 message_id=row_id,
                 author=author,
-                kind="text",
+                kind=kind,
                 text=reply.text,
                 payload=msgspec.to_builtins(reply),
                 sent_at=now,

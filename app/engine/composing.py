@@ -79,19 +79,20 @@ def compose(
         lease_seconds=worker.lease_seconds,
         window_at=max((event.message.sent_at for event in fold.said), default=None),
     )
+    _interviews(commit, composer, acts.interviews, now)
+    handed = acts.interviews.to_person and ownership.owner is not Owner.HUMAN
+    if handed:
+        change = OwnerChange(owner=Owner.HUMAN, reason="interview_times")
+        if acts.team_id:
+            composer.team(acts.team_id)
     if proposal is not None:
         handoff = proposal.get("handoff")
         if handoff:
             change = OwnerChange(owner=Owner.HUMAN, reason=str(handoff["reason"]))
             if acts.team_id:
                 composer.team(acts.team_id)
-        _apply(commit, composer, proposal, author="system" if handoff else "assistant", now=now)
+        _apply(commit, composer, proposal, author="system" if handoff or handed else "assistant", now=now)
         decision = {**proposal.get("decision", {}), **decision}
-    _interviews(commit, composer, acts.interviews, now)
-    if acts.interviews.to_person and change is None and ownership.owner is not Owner.HUMAN:
-        change = OwnerChange(owner=Owner.HUMAN, reason="interview_times")
-        if acts.team_id:
-            composer.team(acts.team_id)
     # The status row comes from our side only when the change did: a recruiter's own act is already shown there.
     if change is not None and (change.reason in SHOWN_BY_US or change is not ownership.change):
         composer.status(change.owner)
@@ -119,7 +120,7 @@ def _interviews(commit: TurnCommit, composer: Composer, acts: InterviewActs, now
     """What a recruiter's invitation and the candidate's own choice lead to; fixed sentences, also beside a person."""
     commit.interviews = acts.writes
     for each in acts.spoken:
-        composer.reply(each.reply, author=each.author, now=now, key=each.key)
+        composer.reply(each.reply, author=each.author, now=now, key=each.key, kind=each.kind)
     for key, file in acts.files:
         composer.file(file, key)
     for key, text in acts.notes:

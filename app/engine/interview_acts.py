@@ -9,11 +9,15 @@ from app.recruiting.messages import Reply
 @dataclass(frozen=True)
 class Spoken:
     """A message to the candidate; its row belongs to `key`. `author`: human (a recruiter's order) or system (what
-    follows from the candidate's own choice): neither is the assistant, whose word ends where a person's begins."""
+    follows from the candidate's own choice): neither is the assistant, whose word ends where a person's begins.
+
+    `kind` interview: a complete answer, after which the candidate waits for nobody; text: a person goes on.
+    """
 
     key: str
     reply: Reply
     author: str
+    kind: str = "interview"
 
 
 @dataclass(frozen=True)

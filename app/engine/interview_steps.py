@@ -68,14 +68,14 @@ def _of(telling: Telling, step: Step, found: Interviews) -> InterviewActs:
         case Act.SHOW if booking:
             return _said(telling, telling.buttons("interview_stands", booking.id, booking.slot))
         case Act.DECLINE if invitation:
-            return _declined(telling, invitation, booking)
+            return _declined(telling, invitation, booking, gone=step.gone)
     note = "📅 The candidate tapped a choice of an interview that is no longer valid. `/interview` sends new times."
-    return _said(telling, Reply(text=telling.text("interview_stale")), note)
+    return _said(telling, Reply(text=telling.text("interview_stale")), note, kind="text")
 
 
-def _said(telling: Telling, reply: Reply, note: str = "") -> InterviewActs:
+def _said(telling: Telling, reply: Reply, note: str = "", kind: str = "interview") -> InterviewActs:
     notes = [(f"{telling.key}:note", note)] if note else []
-    return InterviewActs(spoken=[Spoken(telling.key, reply, "system")], notes=notes)
+    return InterviewActs(spoken=[Spoken(telling.key, reply, "system", kind)], notes=notes)
 
 
 def _booked(telling: Telling, slot: Slot, invitation: Invitation, before: Booking | None) -> InterviewActs:
@@ -132,12 +132,13 @@ def _offered(telling: Telling, step: Step, about: Booking | Invitation, invitati
     return replace(_said(telling, reply), writes=[act])
 
 
-def _declined(telling: Telling, invitation: Invitation, booking: Booking | None) -> InterviewActs:
+def _declined(telling: Telling, invitation: Invitation, booking: Booking | None, *, gone: bool) -> InterviewActs:
     """None of the times, or none is left: a person goes on; what is booked stays."""
-    lines = [handed(telling.book, telling.language, telling.now)]
+    lines = [telling.text("interview_gone")] if gone else []
+    lines.append(handed(telling.book, telling.language, telling.now))
     note = f"📅 No offered time suits the candidate, or none is free ({invitation.vacancy}). Please agree on one."
     if booking:
         lines.append(telling.text("interview_stands", interview=telling.about(booking.slot)))
         note += f" Booked meanwhile: {to_chatwoot(for_recruiters(booking.slot))}."
-    said = _said(telling, Reply(text="\n\n".join(lines)), note)
+    said = _said(telling, Reply(text="\n\n".join(lines)), note, kind="text")
     return replace(said, writes=[{"act": "decline", "invitation": invitation.id}], to_person=True)

@@ -49,6 +49,8 @@ class InterviewChoices:
         if not taps and typed is None:
             return NO_INTERVIEWS
         found = await self._record.find(opened.candidate_id, after=now + LEAST_NOTICE_SECONDS)
+        if not found.invitations:
+            return NO_INTERVIEWS  # of somebody who was forgotten: a stale tap like any other
         if typed is not None:
             read = _read(found, typed.text, opened)
             return await self._told(opened, read, [typed], found, now) if read else NO_INTERVIEWS

@@ -19,6 +19,7 @@ from app.agents.roles import AgentContext
 from app.agents.state import ConversationState, TurnInput
 from app.database.conversations import ConversationView, Owner, TranscriptLine, TurnRecord
 from app.engine.thinking import remarks
+from app.recruiting.interviews import PREFIX
 from app.recruiting.languages import country_of
 from app.recruiting.messages import InboundMessage, Kind
 from app.recruiting.vacancy import Vacancy
@@ -147,13 +148,15 @@ async def replay(
         before, said = _of_turn(turn, left)
         left = left[len(before) :]
         memory.hear([line for line in before if line.author == "human"])
-        if turn.decision.get("tier") and any(line.kind is not Kind.REACTION for line in said):
+        # Choices of interviews are answered by rules, whatever else was said in the turn.
+        asked = [line for line in said if not line.choice_id.startswith(PREFIX)]
+        if turn.decision.get("tier") and any(line.kind is not Kind.REACTION for line in asked):
             owner = str(turn.decision.get("owner") or Owner.ASSISTANT.value)
-            given = _input(turn, said, targets, memory.opened(owner), memory.notes())
+            given = _input(turn, asked, targets, memory.opened(owner), memory.notes())
             proposal = await _think(graph, context, _as_checkpointed(given, checkpoint))
             memory.hear(said)
             memory.take(proposal, turn.turn_id, turn.at.timestamp())
-            thought.append((turn, said, proposal))
+            thought.append((turn, asked, proposal))
         else:
             memory.hear(said)
     turns = [_compared(view, turn, said, proposal, memory.facts) for turn, said, proposal in thought]
@@ -258,7 +261,7 @@ def _compared(
 
 
 def _replies(view: ConversationView, turn: TurnRecord) -> list[str]:
-    """What was said to the candidate in the turn: messages whose ids derive from it (app/engine/composing)."""
+    """What was said to the candidate in the turn: messages whose ids derive from it (app/engine/composer)."""
     ids = {str(uuid5(NAMESPACE_OID, f"{turn.turn_id}:{number}")) for number in range(len(view.outbox) + 1)}
     return [line.text for line in view.transcript if line.message_id in ids]
 

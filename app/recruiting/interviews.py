@@ -117,13 +117,14 @@ class Act(StrEnum):
 
 
 class Step(msgspec.Struct, frozen=True, kw_only=True):
-    """`slots` are what is offered, `slot` what was chosen."""
+    """`slots` are what is offered, `slot` what was chosen; `gone`: another time was chosen, which is taken."""
 
     act: Act
     invitation: Invitation | None = None
     booking: Booking | None = None
     slot: Slot | None = None
     slots: list[Slot] = []
+    gone: bool = False
 
 
 def parse(choice_id: str) -> Tap | None:
@@ -165,7 +166,7 @@ def _of_invitation(found: Interviews, invitation: Invitation, tap: Tap) -> Step:
     slots = found.offered(invitation.vacancy)
     slot = _free(found, tap.slot, invitation.vacancy)
     if slot is None:
-        return Step(act=Act.TAKEN if slots else Act.DECLINE, invitation=invitation, slots=slots)
+        return Step(act=Act.TAKEN if slots else Act.DECLINE, invitation=invitation, slots=slots, gone=True)
     return Step(act=Act.BOOK, invitation=invitation, slot=slot)
 
 
@@ -181,7 +182,8 @@ def _of_booking(found: Interviews, booking: Booking, tap: Tap) -> Step:
             return Step(act=Act.SHOW, booking=booking)
         if slot := _free(found, tap.slot, vacancy):
             return Step(act=Act.MOVE, booking=booking, invitation=invitation, slot=slot)
-        return Step(act=Act.TAKEN if slots else Act.DECLINE, booking=booking, invitation=invitation, slots=slots)
+        taken = Act.TAKEN if slots else Act.DECLINE
+        return Step(act=taken, booking=booking, invitation=invitation, slots=slots, gone=True)
     return Step(act=Act.OFFER if slots else Act.DECLINE, booking=booking, invitation=invitation, slots=slots)
 
 

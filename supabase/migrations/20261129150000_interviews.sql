@@ -494,6 +494,24 @@ begin
   return jsonb_build_object('finished', finished);
 end $$;
 
+create or replace function desk.unanswered_by_people(after_seconds double precision) returns bigint
+language sql stable set search_path = '' as $$
+  select count(*)
+  from public.conversations as c
+  join public.candidates as p on p.id = c.candidate_id
+  cross join lateral (
+    select m.author, m.sent_at
+    from public.messages as m
+    -- A choice of a time is answered in full by rules, also beside a person.
+    where m.conversation_id = c.id and (m.author <> 'system' or m.kind = 'interview')
+    order by m.id desc
+    limit 1
+  ) as last
+  where c.owner <> 'assistant' and c.merged_into is null and c.window_expires_at > now()
+    and p.opted_out_at is null and last.author = 'candidate'
+    and last.sent_at < now() - make_interval(secs => after_seconds)
+$$;
+
 -- Two records that turn out to be one person.
 
 create function desk.repoint_interviews() returns trigger

@@ -23,6 +23,7 @@ from tests.fixtures.agents import COMPANY
 from tests.fixtures.stack import Phone, Stack, until_true
 from tests.fixtures.twins import D360_KEY
 from tests.interviews.making import interviews_of, slots_of, with_slots
+from tests.understanding.test_replay import replayed
 
 Json = dict[str, Any]
 NONE, OTHER, CANCEL = (phrases("en").titles[key] for key in ("no_slot", "other_slot", "cancel_interview"))
@@ -171,8 +172,13 @@ async def test_doubtful_words_are_asked_again_and_none_of_these_goes_to_a_person
     await phone.say(f"not {one.starts:%A}")
     again = await told(phone, "not sure which time")
     assert len(again["options"]) == 3
+    # What else is said in the same breath is answered, too.
+    await phone.say("Are you a robot?")
     await phone.tap(NONE)
     await told(phone, "about other times")
+    await told(phone, "I am an AI assistant")
+    again = await replayed(desk, (await phone.view()).address)
+    assert again["differing"] == 0, again
     await until_noted(desk, conversation, "No offered time suits")
     view = await phone.view()
     assert view.owner is Owner.HUMAN
