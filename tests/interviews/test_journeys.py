@@ -154,8 +154,13 @@ async def test_beside_a_person_taps_count_and_words_are_theirs(desk: Stack) -> N
     await desk.recruiter(conversation, content="Hello, I am Kim")
     await told(phone, "I am Kim")
     await offered(desk, phone, conversation, vacancy.code)
-    before = len(await phone.replies())
+    before, turns = len(await phone.replies()), (await phone.view()).turn_no
     await phone.say("the first")
+
+    async def heard() -> bool:
+        return (await phone.view()).turn_no > turns
+
+    await until_true(heard, what="the turn of these words")
     await phone.tap(row_title(one, "en"))
     await told(phone, "is booked")
     await calendar_of(desk, phone)
@@ -179,6 +184,7 @@ async def test_doubtful_words_are_asked_again_and_none_of_these_goes_to_a_person
     await told(phone, "I am an AI assistant")
     again = await replayed(desk, (await phone.view()).address)
     assert again["differing"] == 0, again
+    assert [turn["said"] for turn in again["turns"]][-1] == ["Are you a robot?"]
     await until_noted(desk, conversation, "No offered time suits")
     view = await phone.view()
     assert view.owner is Owner.HUMAN
