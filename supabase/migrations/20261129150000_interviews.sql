@@ -113,6 +113,12 @@ declare
 begin
   -- Two operators at once: one after the other, or neither would see what the other one's slots overlap.
   lock table public.interview_slots in share row exclusive mode;
+  -- And nobody books meanwhile what is about to change.
+  perform from public.interview_slots as s
+  where s.vacancy_id in (
+    select v.id from jsonb_array_elements(desk.items(p, 'slots')) as i
+    join public.vacancies as v on v.code = i.value ->> 'vacancy')
+  order by s.id for no key update;
   for item in select i.value from jsonb_array_elements(desk.items(p, 'slots')) as i loop
     number := number + 1;
     fault := desk.slot_fault(item);
