@@ -70,7 +70,12 @@ async def test_a_move_frees_the_old_place_and_keeps_the_history(record: Record, 
     turn = await opened(record)
     invitation = await invited(record, turn, vacancy.code, [one, other])
     first = book(invitation, one)
+    applied = {"vacancy": vacancy.code, "status": "screening"}
+    await committed(record, await reopened(record, turn), application=applied)
     await committed(record, await reopened(record, turn), interviews=[first])
+    application = await record.vacancies.application(turn.candidate_id, vacancy.code)
+    assert application is not None
+    assert application.status == "interview"
     moved = book(invitation, other, act="move", booking=first["id"])
     assert (await committed(record, await reopened(record, turn), interviews=[moved])).status == "committed"
     assert [each.booked for each in await slots_of(record, vacancy.code)] == [0, 1]
@@ -156,7 +161,9 @@ async def test_two_records_of_one_person_become_one_with_one_booking(record: Rec
     assert [each.booked for each in await slots_of(record, vacancy.code)] == [1, 0]
 
 
-async def test_reminders_come_once_a_day_and_two_hours_before_and_never_for_what_is_over(record: Record) -> None:
+async def test_reminders_come_once_a_day_and_two_hours_before_and_never_for_what_is_over(
+    record: Record, postgres_dsn: str
+) -> None:
     vacancy, (slot,) = await with_slots(record, count=1)
     turn = await opened(record)
     invitation = await invited(record, turn, vacancy.code, [slot])
@@ -180,6 +187,14 @@ async def test_reminders_come_once_a_day_and_two_hours_before_and_never_for_what
     assert await due(timedelta(hours=20)) == []
     assert await due(timedelta(hours=1)) == ["hours"]
     assert await due(timedelta(0) - timedelta(minutes=1)) == []
+    applied = {"vacancy": vacancy.code, "status": "screening"}
+    await committed(record, await reopened(record, turn), application=applied)
+    owner = await asyncpg.connect(postgres_dsn)
+    said = "update public.applications set status = $2, decided_by = 'recruiter 7' where candidate_id = $1"
+    for status, expected in (("declined", []), ("withdrawn", []), ("shortlisted", ["hours"])):
+        await owner.execute(said, turn.candidate_id, status)
+        assert await due(timedelta(hours=1)) == expected, status
+    await owner.close()
     await committed(record, await reopened(record, turn), opted_out=True)
     assert await due(timedelta(hours=1)) == []
     await record.interviews.finish((BEGINNING + timedelta(minutes=31)).timestamp())

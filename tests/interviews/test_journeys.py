@@ -16,7 +16,7 @@ from app.database.conversations import Owner
 from app.engine.desk_outcomes import Templates
 from app.engine.reminders import Reminders
 from app.engine.wakeups import Wakeups
-from app.recruiting.interview_texts import attribute, for_recruiters, row_title
+from app.recruiting.interview_texts import attribute, day_and_time, for_recruiters, row_title
 from app.recruiting.interviews import Slot
 from app.recruiting.phrases import Phrasebook, phrases
 from tests.chatwoot.test_towards_candidates import until_noted
@@ -290,11 +290,16 @@ async def test_outside_the_window_it_is_the_template_or_a_recruiters_task(desk: 
     phone, conversation, slot = await booked(desk)
     before = len(await phone.replies())
     moment = (slot.starts_at - timedelta(hours=24)).timestamp()
-    async with reminders(desk, "conversation_follow_up") as minds:
+    known_templates = (await desk.whatsapp_http.get("/_twin/templates")).json()
+    components = [{"type": "BODY", "text": "For {{1}}: {{2}}, {{3}}. See you then!"}]
+    ours = {"name": "interview_reminder", "language": "en_GB", "category": "UTILITY", "components": components}
+    await desk.whatsapp_http.put("/_twin/templates", json=[*known_templates, ours])
+    async with reminders(desk, "interview_reminder") as minds:
         # Two workers at the same time.
         await asyncio.gather(minds.run(moment), minds.run(moment))
     sent = (await phone.until_said(before + 1))[-1]
-    assert sent["text"].startswith("Hello Warehouse operator,")
+    await desk.whatsapp_http.put("/_twin/templates", json=known_templates)
+    assert sent["text"] == f"For Warehouse operator: {day_and_time(slot, 'en')}, {slot.place}. See you then!"
     async with reminders(desk) as minds:
         late = (slot.starts_at - timedelta(hours=2)).timestamp()
         await asyncio.gather(minds.run(late), minds.run(late))

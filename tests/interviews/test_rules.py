@@ -5,12 +5,15 @@ import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import asyncpg
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from app.cli import cli
+from app.local.house_vacancies import load_examples
+from app.local.postgres import PostgresServer
 from app.recruiting.calendar_file import Event, calendar, escape, fold
 from app.recruiting.interview_texts import row_title, same_clock, slot_list
 from app.recruiting.interview_words import chosen
@@ -19,7 +22,7 @@ from app.recruiting.lexicon import LANGUAGES
 from app.recruiting.phrases import BODY, DESCRIPTION, ROW, Phrasebook
 from app.recruiting.slot_file import check_slot_text
 from tests.fixtures.agents import COMPANY
-from tests.fixtures.stack import Stack
+from tests.fixtures.stack import Stack, new_database
 from tests.interviews.making import a_vacancy
 
 EXAMPLE = (Path(__file__).parents[2] / "examples" / "interviews.toml").read_text(encoding="utf-8")
@@ -209,6 +212,16 @@ def test_the_example_holds() -> None:
     checked = check_slot_text(EXAMPLE, "interviews.toml", BEFORE)
     assert checked.faults == []
     assert checked.slots[0].stored()["starts_at"] == "2027-01-12T09:00:00+00:00"
+
+
+async def test_local_mode_begins_with_times_that_lie_ahead(postgres: PostgresServer) -> None:
+    dsn = await new_database(postgres)
+    assert "WH-102" in await load_examples(dsn)
+    owner = await asyncpg.connect(dsn)
+    starts = [row["starts_at"] for row in await owner.fetch("select starts_at from public.interview_slots")]
+    await owner.close()
+    assert len(starts) == 3
+    assert all(timedelta(days=1) < each - datetime.now(UTC) < timedelta(days=10) for each in starts)
 
 
 async def test_the_command_loads_lists_and_closes(desk: Stack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
