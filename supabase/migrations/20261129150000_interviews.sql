@@ -520,8 +520,27 @@ $$;
 
 -- Two records that turn out to be one person.
 
+create function desk.note_double_booking(b public.interview_bookings) returns void
+language plpgsql set search_path = '' as $$
+declare
+  v public.conversations;
+  said text;
+begin
+  select * into v from public.conversations where id = b.conversation_id;
+  select format('📅 This person was known twice, and had two interviews for one vacancy. Cancelled: %s %s (%s). They do '
+      'not know yet: please tell them.', to_char(s.starts_at at time zone s.timezone, 'Dy DD Mon YYYY, HH24:MI'),
+      s.timezone, k.code) into said
+  from public.interview_slots as s join public.vacancies as k on k.id = s.vacancy_id where s.id = b.slot_id;
+  update public.conversations set outbox_seq = desk.store_outbox(v, jsonb_build_object('outbox', jsonb_build_array(
+    jsonb_build_object('id', gen_random_uuid(), 'channel', 'chatwoot', 'kind', 'note', 'author', 'system',
+      'body', jsonb_build_object('text', said)))))
+  where id = v.id;
+end $$;
+
 create function desk.repoint_interviews() returns trigger
 language plpgsql set search_path = '' as $$
+declare
+  cancelled public.interview_bookings;
 begin
   if new.merged_into is null or new.merged_into is not distinct from old.merged_into then
     return null;
@@ -532,10 +551,15 @@ begin
     return null;
   end if;
   -- Nobody comes twice for one vacancy: the booking of the record that stays is kept.
-  update public.interview_bookings as b set state = 'cancelled', ended_by = 'merged', ended_at = now()
-  where b.candidate_id = new.id and b.state = 'booked' and exists (
-    select from public.interview_bookings as own
-    where own.candidate_id = new.merged_into and own.vacancy_id = b.vacancy_id and own.state = 'booked');
+  for cancelled in
+    update public.interview_bookings as b set state = 'cancelled', ended_by = 'merged', ended_at = now()
+    where b.candidate_id = new.id and b.state = 'booked' and exists (
+      select from public.interview_bookings as own
+      where own.candidate_id = new.merged_into and own.vacancy_id = b.vacancy_id and own.state = 'booked')
+    returning b.*
+  loop
+    perform desk.note_double_booking(cancelled);
+  end loop;
   update public.interview_bookings set candidate_id = new.merged_into where candidate_id = new.id;
   update public.interview_invitations set candidate_id = new.merged_into where candidate_id = new.id;
   return null;

@@ -158,6 +158,11 @@ async def test_two_records_of_one_person_become_one_with_one_booking(record: Rec
     found = await interviews_of(record, joined)
     assert [booking.slot.id for booking in found.bookings] == [one.id]
     assert len(found.invitations) == 2
+    view = await record.conversations.view(address=joined.address)
+    assert view is not None
+    notes = [row.body["text"] for row in view.outbox if row.kind == "note"]
+    assert len(notes) == 1
+    assert f"{other.starts:%H:%M} Europe/Amsterdam ({vacancy.code})" in notes[0]
     assert [each.booked for each in await slots_of(record, vacancy.code)] == [1, 0]
 
 
