@@ -1,6 +1,6 @@
 """How a candidate's and the assistant's messages read in Chatwoot."""
 
-from app.channels.markup import to_chatwoot
+from app.channels.markup import to_chatwoot, to_markdown
 from app.recruiting.messages import InboundMessage, Kind, Reply
 
 # Of a document's text; the file itself is there.
@@ -18,13 +18,13 @@ _NAMES = {
 
 
 def inbound_text(message: InboundMessage) -> str:  # noqa: PLR0911 one return per kind
-    """Markdown of one candidate message; nothing in it is taken as markup or Liquid."""
-    text = to_chatwoot(message.text)
+    """Markdown of one candidate message: WhatsApp's marks as they look there, nothing of it taken as Liquid."""
+    text = to_markdown(message.text)
     match message.kind:
         case Kind.TEXT:
             return text
         case Kind.CHOICE:
-            return f"▸ {text}"
+            return f"▸ {to_chatwoot(message.text)}"
         case Kind.LOCATION if message.location is not None:
             place = message.location
             where = ", ".join(to_chatwoot(part) for part in (place.name, place.address) if part)
@@ -51,7 +51,8 @@ def understood_text(message: InboundMessage, words: str) -> str:
 
 def reply_text(reply: Reply) -> str:
     """Markdown of a message of ours, buttons and rows shown as text."""
-    lines = [to_chatwoot(reply.text)]
+    lines = [to_markdown(reply.text)]
     for choice in [*reply.buttons, *reply.rows]:
-        lines.append(f"▫ {to_chatwoot(choice.title)}")
+        shown = f"{choice.title}: {choice.description}" if choice.description else choice.title
+        lines.append(f"▫ {to_chatwoot(shown)}")
     return "\n".join(lines)
