@@ -88,6 +88,10 @@ class Delivery:
         settled: list[Settlement] = []
         complete = True
         for index, row in enumerate(rows):
+            if settled and row.body.get("reply_to"):
+                # What it quotes may be among them, and is found by its receipt.
+                await self._settle(address, channel, settled)
+                settled = []
             settlement = await self._send(lane, row, channel, conversation_id, address)
             settled.append(settlement)
             if settlement.status in (Outcome.RETRY, Outcome.UNCERTAIN):

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from app.channels.whatsapp_inbound import address_of
+from app.local.chatwoot_state import Message
 from tests.chatwoot.test_towards_candidates import met, until_message, until_noted
 from tests.faults.test_takeover import in_chatwoot, quiet
 from tests.fixtures.stack import NUMBER_ID, Stack, until_true
@@ -86,3 +87,38 @@ async def test_a_candidates_braces_are_shown_and_never_rendered_not_even_in_our_
     assert "contact.name}}" in (note.content or "")
     shown = [each.content or "" for each in desk.shown_in_chatwoot(conversation) if each.message_type == "incoming"]
     assert any("contact.name" in each for each in shown)
+
+
+@pytest.fixture
+async def shared_number(desk: Stack) -> AsyncIterator[Stack]:
+    """Where the WhatsApp Business app is in use too: edits and deletions are told on such numbers only."""
+    await desk.whatsapp_http.patch("/_twin/settings", json={"coexistence": True})
+    yield desk
+    await desk.whatsapp_http.patch("/_twin/settings", json={"coexistence": False})
+
+
+async def test_whatever_a_candidate_sends_is_readable(shared_number: Stack) -> None:
+    desk = shared_number
+    phone, conversation = await met(desk)
+    said = await phone.say("I am *sure* of it: https://example.nl/my_cv")
+    await phone.say(type="reaction", emoji="👍")
+    await phone.say(type="edit", text="I am _not_ sure", message_id=said["id"])
+    await phone.say(type="revoke", message_id=said["id"])
+    await phone.say(type="location", latitude=52.09, longitude=5.12, name="Work", address="Main street 1")
+    await phone.say("31612345678", type="contacts", name="Sam *Lee*")
+    await phone.say(type="sticker")
+
+    def shown() -> dict[str, Message]:
+        return {each.content or "": each for each in desk.shown_in_chatwoot(conversation)}
+
+    async def all_shown() -> bool:
+        return "[sticker]" in shown()
+
+    await until_true(all_shown, what="the sticker")
+    first = shown()["I am **sure** of it: https://example.nl/my_cv"]
+    assert {"reacted 👍", "📍 Work, Main street 1 (52.09000, 5.12000)"} <= shown().keys()
+    assert r"👤 Sam \*Lee\* +31612345678" in shown()
+    for about in ("✎ I am _not_ sure", "*deleted a message*"):
+        assert shown()[about].content_attributes["in_reply_to"] == first.id
+    (asked,) = [each for each in shown() if each.count("▫") == len((await phone.replies())[0]["options"])]
+    assert all(f"▫ {option['title']}" in asked for option in (await phone.replies())[0]["options"])
