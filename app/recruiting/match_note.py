@@ -1,10 +1,10 @@
 """What recruiters read of a match: every line with the candidate's words, the message and the rule. In English."""
 
-import re
 from collections.abc import Sequence
 from typing import Any
 
 from app.recruiting.knockouts import Finding, Verdict, findings
+from app.recruiting.literal import literal
 from app.recruiting.profile import Fact
 from app.recruiting.scoring import COVERAGE, RULES, Graded, Score, score
 from app.recruiting.suggestions import Suggestion, suggestions
@@ -13,7 +13,6 @@ from app.recruiting.vacancy import Vacancy, pay_text, title_of
 MOST_SUGGESTED = 3
 DESK_LANGUAGE = "en"
 _QUOTE = 160  # characters
-_MARKDOWN = re.compile(r"([\\`*_{}\[\]<>#+|~])")
 _WORDS = {Verdict.MET: "met", Verdict.NOT_MET: "not met", Verdict.UNKNOWN: "unknown"}
 _PURPOSE = f"A comparison by written rules ({RULES}, no language model) for people who decide. It rejects nobody."
 NOTHING_OPEN = (
@@ -86,11 +85,11 @@ def _cited(evidence: Sequence[Fact]) -> list[dict[str, Any]]:
 
 
 def _named(vacancy: Vacancy) -> str:
-    return f"{vacancy.code}, {_plain(title_of(vacancy, DESK_LANGUAGE))}, {_plain(vacancy.city)}"
+    return f"{vacancy.code}, {literal(title_of(vacancy, DESK_LANGUAGE))}, {literal(vacancy.city)}"
 
 
 def _must_have(one: Finding) -> str:
-    line = f"- {_WORDS[one.verdict]}: {_plain(one.rule.title)}"
+    line = f"- {_WORDS[one.verdict]}: {literal(one.rule.title)}"
     look = ["a person looks at the way to work"] if one.rule.op == "within_travel_minutes" else []
     words = [_quoted(one.evidence)] if one.evidence else look or ["nothing said about it yet"]
     return f"{line} — {'; '.join([*words, *(look if one.evidence else [])])}"
@@ -107,19 +106,19 @@ def _score(scored: Score) -> list[str]:
 
 
 def _criterion(one: Graded) -> str:
-    line = f"- {_plain(one.criterion.title)} (weight {one.criterion.weight}): "
+    line = f"- {literal(one.criterion.title)} (weight {one.criterion.weight}): "
     if one.level is None:
         return f"{line}no evidence, does not count" + (f" — {_quoted(one.evidence)}" if one.evidence else "")
     capped = f", would be {one.reached} once confirmed" if one.reached is not None and one.reached > one.level else ""
-    return f"{line}level {one.level} of 4{capped}, “{_plain(one.anchor)}” — {_quoted(one.evidence)}"
+    return f"{line}level {one.level} of 4{capped}, “{literal(one.anchor)}” — {_quoted(one.evidence)}"
 
 
 def _improvements(scored: Score) -> list[str]:
     if not scored.improvements:
         return []
     if scored.points is None and not scored.target:
-        return [f"Needed for a number: {'; '.join(map(_plain, scored.improvements))}"]
-    first, *further = map(_plain, scored.improvements)
+        return [f"Needed for a number: {'; '.join(map(literal, scored.improvements))}"]
+    first, *further = map(literal, scored.improvements)
     if scored.points is None:
         return [f"A number is possible if: {first}"]
     where = f"to {scored.target}" if scored.target else "up"
@@ -135,7 +134,7 @@ def _suggested(one: Suggestion) -> str:
     reasons += [f"same words as the wanted work: {', '.join(one.shared)}"] if one.shared else []
     reasons += ["same town"] if one.same_city else []
     pay = pay_text(one.vacancy, DESK_LANGUAGE)
-    return f"- **{_named(one.vacancy)}** ({pay}): {_plain('; '.join(reasons))}"
+    return f"- **{_named(one.vacancy)}** ({pay}): {literal('; '.join(reasons))}"
 
 
 def _quoted(evidence: Sequence[Fact]) -> str:
@@ -144,11 +143,6 @@ def _quoted(evidence: Sequence[Fact]) -> str:
 
 def _quote(fact: Fact) -> str:
     """The end of the message's id: enough to find it, and no phone number in it."""
-    words = _plain(" ".join(fact.quote.split())[:_QUOTE])
+    words = literal(" ".join(fact.quote.split())[:_QUOTE])
     confirmed = "confirmed" if fact.confirmed else "not confirmed"
-    return f"“{words}” ({fact.source}, {confirmed}, message …{_plain(fact.message_id[-8:])})"
-
-
-def _plain(text: str) -> str:
-    """Letter for letter: what a candidate wrote is no markup."""
-    return _MARKDOWN.sub(r"\\\1", text)
+    return f"“{words}” ({fact.source}, {confirmed}, message …{literal(fact.message_id[-8:])})"

@@ -28,3 +28,15 @@ async def test_somebody_in_danger_gets_no_ready_made_sentence_from_a_recruiter(t
     assert proposal["handoff"] is not None
     assert proposal["handoff"]["reason"] == "danger"
     assert "Suggested reply" not in (proposal["crm"]["note"] or "")
+
+
+async def test_it_is_five_lines_however_much_was_told_and_quotes_are_no_markup(talk: Start) -> None:
+    conversation = talk()
+    await play(conversation, FILLED)
+    await conversation.say("I want to work 32 hours a week and I have my own car")
+    proposal = await conversation.say("*Now* I want to talk to a [person](https://evil.example)")
+    note = proposal["crm"]["note"]
+    assert note is not None
+    known = note.partition("**What is known**")[2].partition("**New in the profile")[0].strip().splitlines()
+    assert len(known) == 5
+    assert "> \\*Now\\* I want to talk to a \\[person\\](https://evil.example)" in note.splitlines()

@@ -84,7 +84,7 @@ async def test_a_candidates_braces_are_shown_and_never_rendered_not_even_in_our_
     phone, conversation = await met(desk)
     await phone.say("I want to talk to a person {{contact.name}}")
     note = await until_noted(desk, conversation, "**Handoff: ")
-    assert "contact.name}}" in (note.content or "")
+    assert r"contact.name\}\}" in (note.content or "")
     shown = [each.content or "" for each in desk.shown_in_chatwoot(conversation) if each.message_type == "incoming"]
     assert any("contact.name" in each for each in shown)
 

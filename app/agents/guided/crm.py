@@ -8,6 +8,7 @@ from app.agents.guided.router import TIER
 from app.agents.matching import note_of
 from app.agents.state import CrmUpdate, Json, TurnInput
 from app.recruiting.intake import Decision
+from app.recruiting.literal import literal
 from app.recruiting.phrases import phrases
 from app.recruiting.profile import Fact, assemble, shown_fields
 from app.recruiting.readback import ALONE, items
@@ -37,7 +38,7 @@ class GuidedCrm:
                 ]
             )
         elif decision.remarks:
-            note = "\n".join(decision.remarks)
+            note = "\n".join(map(literal, decision.remarks))
         if handoff is None and (match := note_of(turn, decision)):
             note = f"{note}\n\n{match}" if note else match
         return CrmUpdate(

@@ -7,6 +7,7 @@ from app.agents import turn_view
 from app.agents.state import TurnInput
 from app.recruiting import language_names
 from app.recruiting.intake import Decision, Handoff
+from app.recruiting.literal import literal
 from app.recruiting.phrases import phrases
 from app.recruiting.profile import Fact, Field, assemble, known_fields, shown_fields
 from app.recruiting.readback import ALONE, items
@@ -35,32 +36,30 @@ def packet(turn: TurnInput, language: str, decision: Decision, handoff: Handoff,
             f"**Language:** {language_names.display(language, DESK_LANGUAGE)}",
             f"**Reply window until:** {_window(turn, zone)}",
             *_quotes(turn),
-            *decision.remarks,
+            *map(literal, decision.remarks),
         ]
     )
 
 
 def _summary(turn: TurnInput, decision: Decision) -> list[str]:
-    """Six lines at most, from what the rules know."""
+    """Five lines at most, from what the rules know."""
     known = assemble(decision.profile)
     shown = dict(profile_lines(decision.profile))
     labels = phrases(DESK_LANGUAGE).labels
-    wish = [known.role and f"work as {known.role}", known.city and f"in {known.city}"]
+    wish = [known.role and f"work as {literal(known.role)}", known.city and f"in {literal(known.city)}"]
     available = shown.get(labels[Field.AVAILABILITY])
     wants = " ".join(part for part in wish if part)
     both = (labels[Field.LANGUAGES], labels[Field.LICENCES])
-    skills = [f"{label}: {shown[label]}" for label in both if label in shown]
-    told = [f"{labels[field]}: {shown[labels[field]]}" for field in VOLUNTEERED if labels[field] in shown]
+    more = [label for label in (*both, *(labels[field] for field in VOLUNTEERED)) if label in shown]
     said = sum(line["author"] == "candidate" for line in turn["conversation"]["transcript"]) + len(turn["inbound"])
     found = known_fields(decision.profile)
     missing = [labels[field] for field in Field if field not in found]
     return [
         "**What is known**",
-        f"- {known.name or 'A candidate without a name so far'}"
+        f"- {literal(known.name) if known.name else 'A candidate without a name so far'}"
         + (f" looks for {wants}" if wants else "")
         + (f", available {available}" if available else ""),
-        *([f"- {'; '.join(skills)}"] if skills else []),
-        *([f"- {'; '.join(told)}"] if told else []),
+        *([f"- {'; '.join(f'{label}: {shown[label]}' for label in more)}"] if more else []),
         f"- Consent to the chat: {_consent(turn, decision)}",
         f"- Still unknown: {', '.join(missing) or 'nothing of the intake'}",
         f"- {said} messages of the candidate so far",
@@ -87,9 +86,10 @@ def _news(before: list[Fact], now: list[Fact]) -> list[str]:
 
 
 def profile_lines(facts: list[Fact]) -> list[tuple[str, str]]:
-    """Label and value of each known field, in the desk's language."""
+    """Label and value of each known field, in the desk's language; in Markdown, candidates' words letter for letter."""
     labels = phrases(DESK_LANGUAGE).labels
-    return list(items(facts, shown_fields(facts), DESK_LANGUAGE, labels, room=ALONE)) if facts else []
+    shown = items(facts, shown_fields(facts), DESK_LANGUAGE, labels, room=ALONE) if facts else []
+    return [(label, literal(value)) for label, value in shown]
 
 
 def _suggestion(language: str, handoff: Handoff) -> list[str]:
@@ -115,4 +115,4 @@ def _window(turn: TurnInput, zone: ZoneInfo) -> str:
 def _quotes(turn: TurnInput) -> list[str]:
     earlier = [line["text"] for line in turn_view.lines(turn) if line["author"] == "candidate"]
     said = [" ".join(text.split()) for text in [*earlier, *(each.text for each in turn_view.inbound(turn))]]
-    return [f"> {text[:_QUOTE_LENGTH]}" for text in said if text][-_QUOTES:]
+    return [f"> {literal(text[:_QUOTE_LENGTH])}" for text in said if text][-_QUOTES:]

@@ -12,6 +12,7 @@ from app.agents.state import CrmUpdate, Json, TurnInput
 from app.agents.turn_view import said_now
 from app.recruiting.intake import Decision
 from app.recruiting.interrupts import Intent
+from app.recruiting.literal import literal
 
 _LINES = 20  # the whole transcript that a turn carries
 _MOST_SUMMARY_LINES, _MOST_LINE = 5, 200
@@ -48,7 +49,7 @@ class ModelCrm:
         if not lines:
             return _with(base, base["note"], base["tier"], thought.log)
         head, _, rest = base["note"].partition("\n")
-        note = "\n".join([head, _HEADING, *(f"> {line}" for line in lines), *([rest] if rest else [])])
+        note = "\n".join([head, _HEADING, *(f"> {literal(line)}" for line in lines), *([rest] if rest else [])])
         return _with(base, note, thought.tier, thought.log)
 
     def _message(self, turn: TurnInput, decision: Decision) -> str:
