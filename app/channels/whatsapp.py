@@ -20,6 +20,9 @@ ACCOUNT = frozenset({0, 3, 10, 190, 368, 130497, 131031, 131042, 131045, 133010}
 # 360Dialog's own throttle is HTTP 400 with this text.
 RATE_TEXT = re.compile(r"rate limit", re.IGNORECASE)
 BUSY_SECONDS = 30.0
+HOLE = re.compile(r"\{\{\s*(\w+)\s*\}\}")
+# Files that may stand above a template's text.
+HEADERS = frozenset({"image", "video", "document"})
 
 
 class Recipient(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -41,8 +44,28 @@ class Template(msgspec.Struct, frozen=True):
     @property
     def text(self) -> str:
         """Its body, holes as `{{1}}`."""
-        found = (part.get("text") or "" for part in self.components if str(part.get("type", "")).upper() == "BODY")
-        return str(next(found, ""))
+        return str(self._part("BODY").get("text") or "")
+
+    @property
+    def holes(self) -> list[tuple[str, str]]:
+        """What has to be filled in as text, in order: `header` or `body`, with the hole's number or name."""
+        parts = {"header": str(self._part("HEADER").get("text") or ""), "body": self.text}
+        return [(part, hole) for part, text in parts.items() for hole in dict.fromkeys(HOLE.findall(text))]
+
+    @property
+    def is_text(self) -> bool:
+        """Nothing but text has to be filled in: no file above, no end of a link or code below."""
+        buttons = [each for each in self._part("BUTTONS").get("buttons") or [] if isinstance(each, dict)]
+        if any(each.get("type") == "COPY_CODE" or HOLE.search(str(each.get("url") or "")) for each in buttons):
+            return False
+        return str(self._part("HEADER").get("format") or "TEXT").upper() == "TEXT"
+
+    def filled(self, values: dict[str, str]) -> str:
+        """Its body with `values` by hole, as the candidate reads it."""
+        return HOLE.sub(lambda hole: values.get(hole[1], hole[0]), self.text)
+
+    def _part(self, kind: str) -> dict[str, Any]:
+        return next((part for part in self.components if str(part.get("type", "")).upper() == kind), {})
 
 
 class _Templates(msgspec.Struct):
@@ -170,28 +193,56 @@ def text_body(text: str, reply_to: str = "") -> dict[str, Any]:
 def template_body(params: dict[str, Any]) -> dict[str, Any]:
     """The wire form of Chatwoot's `template_params`: name, language, processed_params.
 
-    Parameters are numbered or named strings, flat (`{"1": "Anna"}`) or by component (`{"body": {…}, "header": {…}}`).
-    Raises Rejected when the name is missing.
+    Parameters are numbered or named strings, flat (`{"1": "Anna"}`) or by component (`{"body": {…}, "header": {…},
+    "buttons": [{"type": "url", "parameter": …}]}`; a file in the header has `media_url` and `media_type`).
+    Raises Rejected when the name is missing or the header's file is of no kind that WhatsApp takes there.
     """
     name = str(params.get("name") or "")
     if not name:
         raise Rejected("the template has no name", kind="template")
     given = params.get("processed_params") or {}
     parts = given if isinstance(given, dict) else {str(n): value for n, value in enumerate(given, 1)}
-    if not any(isinstance(value, dict) for value in parts.values()):
+    if not any(isinstance(value, dict | list) for value in parts.values()):
         parts = {"body": parts}
+    header, body, buttons = (parts.get(part) or {} for part in ("header", "body", "buttons"))
     components = [
-        {"type": kind, "parameters": [_parameter(hole, value) for hole, value in parts[kind].items()]}
-        for kind in ("header", "body")
-        if isinstance(parts.get(kind), dict) and parts[kind]
+        *([{"type": "header", "parameters": _header(header)}] if isinstance(header, dict) and header else []),
+        *([{"type": "body", "parameters": _parameters(body)}] if isinstance(body, dict) and body else []),
+        *_buttons(buttons),
     ]
     template: dict[str, Any] = {"name": name, "language": {"code": str(params.get("language") or "en")}}
     return {"type": "template", "template": template | ({"components": components} if components else {})}
 
 
-def _parameter(hole: str, value: object) -> dict[str, str]:
-    named = {} if hole.isdigit() else {"parameter_name": hole}
-    return {"type": "text", "text": str(value), **named}
+def _header(header: dict[str, Any]) -> list[dict[str, Any]]:
+    link = str(header.get("media_url") or "").strip()
+    if not link:
+        return _parameters({hole: value for hole, value in header.items() if not hole.startswith("media_")})
+    kind = str(header.get("media_type") or "").lower()
+    if kind not in HEADERS:
+        raise Rejected("the template's header takes a picture, a film or a document", kind="template")
+    named = {"filename": str(header["media_name"])} if kind == "document" and header.get("media_name") else {}
+    return [{"type": kind, kind: {"link": link, **named}}]
+
+
+def _parameters(values: dict[str, Any]) -> list[dict[str, Any]]:
+    """WhatsApp refuses line ends, tabs and more than four spaces in a parameter."""
+    return [
+        {"type": "text", "text": " ".join(str(value).split()), **({} if hole.isdigit() else {"parameter_name": hole})}
+        for hole, value in values.items()
+    ]
+
+
+def _buttons(buttons: object) -> list[dict[str, Any]]:
+    """Only those with something to fill in; `index` is their place among all."""
+    listed = enumerate(buttons if isinstance(buttons, list) else [])
+    return [_button(index, each) for index, each in listed if isinstance(each, dict) and each.get("parameter")]
+
+
+def _button(index: int, button: dict[str, Any]) -> dict[str, Any]:
+    kind, value = str(button.get("type") or "url").lower(), str(button["parameter"]).strip()
+    field = {"copy_code": "coupon_code", "quick_reply": "payload"}.get(kind, "text")
+    return {"type": "button", "sub_type": kind, "index": index, "parameters": [{"type": field, field: value}]}
 
 
 def reply_body(reply: Reply) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import msgspec
 
-from app.channels.markup import to_chatwoot
+from app.channels.markup import to_chatwoot, to_whatsapp
 from app.channels.whatsapp import Template
 from app.database.conversations import Conversations, ConversationView, OpenTurn, Owner, OwnerChange
 from app.database.outbox import Channel, Outbox, State
@@ -80,7 +80,8 @@ class Commands:
 
         `spoke_at` (Unix seconds) is when a person last wrote to the candidate: a `/bot` from before that comes late.
         """
-        words = note.text.strip().split()
+        text = to_whatsapp(note.text)  # the editor writes Markdown: `\\_` and `<https://…>`
+        words = text.split()
         if not words or not words[0].startswith("/"):
             return acts
         key, rest = f"command:{note.message_id}", words[1:]
@@ -90,7 +91,7 @@ class Commands:
             case "/pause":
                 acts, answer = await self._pause(opened, rest, acts, note.at)
             case "/template":
-                acts, answer = await self._template(key, note.text, acts)
+                acts, answer = await self._template(key, text, acts)
             case "/interview":
                 acts, answer = await self._interviews.run(opened, note, rest, acts, key=key, now=time.time())
             case "/forget":
@@ -122,7 +123,7 @@ class Commands:
 
     async def _template(self, key: str, text: str, acts: Acts) -> tuple[Acts, str]:
         templates = await self._templates.all()
-        head, _, fields = text.strip().partition("\n") if "\n" in text.strip() else (text.strip(), "", "")
+        head, _, fields = text.partition("\n")
         words = head.split(maxsplit=3)[1:]
         found = [each for each in templates if words and each.name == words[0]]
         if not found:
@@ -130,13 +131,19 @@ class Commands:
         chosen, values = _chosen(found, words[1:], fields)
         if chosen is None:
             return acts, f"In which language? {', '.join(each.language for each in found)}"
-        holes = chosen.text.count("{{")
-        if len(values) != holes:
-            return acts, f"`{chosen.name}` has {holes} fields: write them behind the language, parted by `|`."
+        if not chosen.is_text:
+            return acts, f"`{chosen.name}` takes a file, a link or a code: choose it in the composer."
+        holes = chosen.holes
+        if len(values) != len(holes):
+            return acts, f"`{chosen.name}` has {len(holes)} fields: write them behind the language, parted by `|`."
+        filled: dict[str, dict[str, str]] = {}
+        for (part, hole), value in zip(holes, values, strict=True):
+            filled.setdefault(part, {})[hole] = value
         params = {
             "name": chosen.name,
             "language": chosen.language,
-            "processed_params": {"body": {str(number): value for number, value in enumerate(values, 1)}},
+            "processed_params": filled,
+            "shown": chosen.filled(filled.get("body", {})),
         }
         return replace(acts, templates=[*acts.templates, (key, params)]), f"`{chosen.name}` is on its way."
 

@@ -6,7 +6,7 @@ from uuid import NAMESPACE_OID, uuid5
 import msgspec
 
 from app.channels.errors import Rejected
-from app.channels.markup import to_chatwoot, to_whatsapp
+from app.channels.markup import to_markdown, to_whatsapp
 from app.channels.media_types import fits_caption
 from app.database.conversations import NewMessage, OpenTurn, Owner
 from app.database.outbox import Channel, NewOutboxRow
@@ -136,10 +136,11 @@ class Composer:
 
     def template(self, params: dict[str, Any], key: str, *, now: float, author: str = "human") -> None:
         """A template that a recruiter ordered by command, or one of ours (`system`)."""
-        text = f"[template {params.get('name', '')}]"
-        row_id = self._row(Channel.WHATSAPP, "template", author, {**self._common(), "template": params}, key=key)
+        text = str(params.get("shown") or f"[template {params.get('name', '')}]")
+        sent = {name: value for name, value in params.items() if name != "shown"}
+        row_id = self._row(Channel.WHATSAPP, "template", author, {**self._common(), "template": sent}, key=key)
         self.messages.append(NewMessage(message_id=row_id, author=author, kind="text", text=text, sent_at=now))
-        self._row(Channel.CHATWOOT, "outgoing", "system", {"text": to_chatwoot(text)}, row_id, f"{key}:shown")
+        self._row(Channel.CHATWOOT, "outgoing", "system", {"text": to_markdown(text)}, row_id, f"{key}:shown")
 
     def reply(self, reply: Reply, *, author: str, now: float, key: str = "", kind: str = "text") -> None:
         """A message of ours to the candidate, mirrored in Chatwoot; `human`: a recruiter ordered it by command."""

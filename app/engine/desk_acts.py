@@ -11,6 +11,7 @@ from app.engine.interview_acts import NO_INTERVIEWS, InterviewActs
 class Acts:
     """`answers` and `templates` come with the key of the act, so that one done twice is written once.
 
+    A template is Chatwoot's `template_params`, with `shown`: what the candidate reads.
     `returned` is the line that tells the candidate that the assistant goes on; `erase`: forget the person.
     """
 

@@ -45,6 +45,8 @@ def fill_template(draft: Draft, templates: list[Template]) -> Template:
         kind = component["type"].lower()
         if kind == "header" and component.get("format", "TEXT") == "TEXT":
             draft.header = _filled(component["text"], given.get("header", []), "header")
+        elif kind == "header":
+            _check_file(component["format"].lower(), given.get("header", []))
         elif kind == "body":
             draft.text = _filled(component["text"], given.get("body", []), "body")
         elif kind == "footer":
@@ -74,12 +76,26 @@ def _filled(text: str, parameters: list[dict[str, Any]], where: str) -> str:
     return _HOLE.sub(lambda match: values[match[1]], text)
 
 
+def _check_file(kind: str, parameters: list[dict[str, Any]]) -> None:
+    if len(parameters) != 1:
+        raise GraphError(
+            132000, f"header: number of localizable_params ({len(parameters)}) does not match the expected 1"
+        )
+    file = parameters[0].get(kind)
+    if parameters[0].get("type") != kind or not isinstance(file, dict) or not (file.get("link") or file.get("id")):
+        raise GraphError(132012, f"header: Format mismatch, expected {kind.upper()}")
+
+
 def _button(button: dict[str, Any], index: int, content: dict[str, Any]) -> Option:
-    """The payload of a quick reply is given when sending, or is the button's text."""
-    payload = ""
+    """The payload of a quick reply is given when sending, or is the button's text; the end of a link must be given."""
+    payload = ending = ""
     for component in content.get("components", []):
         if str(component.get("type", "")).lower() == "button" and str(component.get("index")) == str(index):
             payload = next((p.get("payload", "") for p in component.get("parameters", []) if "payload" in p), "")
+            ending = next((str(p["text"]) for p in component.get("parameters", []) if p.get("type") == "text"), "")
     if button["type"] == "QUICK_REPLY":
         return Option(id=payload or button["text"], title=button["text"], kind="quick_reply")
-    return Option(id="", title=button["text"], kind="url", url=str(button.get("url", "")))
+    url = str(button.get("url", ""))
+    if _HOLE.search(url) and not ending:
+        raise GraphError(131008, f"buttons: Button at index {index} of type Url requires a parameter")
+    return Option(id="", title=button["text"], kind="url", url=_HOLE.sub(lambda _: ending, url))

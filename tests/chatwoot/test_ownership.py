@@ -183,8 +183,15 @@ async def test_commands_are_answered_in_private_notes(desk: Stack, text: str, an
 
 async def test_a_template_by_command_reaches_the_candidate(desk: Stack) -> None:
     phone, conversation = await met(desk)
-    await command(desk, conversation, "/template conversation_follow_up nl Anna")
-    await phone.until(lambda all_: any("Hallo Anna, we hebben" in each["text"] for each in all_), "the template")
+    # As Chatwoot's editor writes it down.
+    await command(desk, conversation, r"/template conversation\_follow\_up nl Anna \[2x\]")
+    await phone.until(lambda all_: any("Hallo Anna [2x], we hebben" in each["text"] for each in all_), "the template")
+
+    async def shown() -> bool:
+        public = [each for each in desk.shown_in_chatwoot(conversation) if not each.private]
+        return any(r"Hallo Anna \[2x\], we hebben" in (each.content or "") for each in public)
+
+    await until_true(shown, what="what was sent, in Chatwoot")
 
 
 async def test_retry_sends_again_what_failed(desk: Stack) -> None:

@@ -140,6 +140,28 @@ async def test_a_template_of_the_composer_is_sent_as_a_template(desk: Stack, par
     )
 
 
+async def test_a_template_with_a_picture_and_a_link_is_sent_as_the_composer_fills_it(desk: Stack) -> None:
+    parts = [
+        {"type": "HEADER", "format": "IMAGE"},
+        {"type": "BODY", "text": "Dear {{name}}, your shift is planned"},
+        {"type": "BUTTONS", "buttons": [{"type": "URL", "text": "Look", "url": "https://example.nl/{{1}}"}]},
+    ]
+    planned = {"name": "planned", "language": "en", "category": "UTILITY", "components": parts}
+    known = (await desk.whatsapp_http.get("/_twin/templates")).json()
+    await desk.whatsapp_http.put("/_twin/templates", json=[*known, {**planned, "status": "APPROVED"}])
+    phone, conversation = await met(desk)
+    values = {
+        "header": {"media_url": "https://example.nl/plan.jpg", "media_type": "image"},
+        "body": {"name": "Anna"},
+        "buttons": [{"type": "url", "parameter": "week-7"}],
+    }
+    chosen = {"name": "planned", "language": "en", "processed_params": values}
+    await desk.recruiter(conversation, content="Dear Anna, your shift is planned", template_params=chosen)
+    replies = await phone.until(lambda all_: any("Dear Anna" in each["text"] for each in all_), "the template")
+    assert replies[-1]["options"][0]["url"] == "https://example.nl/week-7"
+    await desk.whatsapp_http.put("/_twin/templates", json=known)
+
+
 async def test_a_message_of_which_a_part_failed_is_not_shown_as_delivered(desk: Stack) -> None:
     phone, conversation = await met(desk)
     file = {"filename": "a.zip", "mime_type": "application/zip", "content_base64": base64.b64encode(b"PK").decode()}
