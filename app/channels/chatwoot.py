@@ -73,7 +73,14 @@ class Chatwoot:
         try:
             made = await self._call("POST", "/contacts", body | ({"phone_number": phone} if phone else {}))
         except Rejected as refused:
-            if refused.code != 422 or not phone:
+            if refused.code != 422:
+                raise
+            if known := await self._contact_with("identifier", address):
+                # Of an inbox that is no more: the same person, who has no place in ours yet.
+                place = {"inbox_id": self.inbox_id, "source_id": address}
+                await self._call("POST", f"/contacts/{known}/contact_inboxes", place)
+                return known
+            if not phone:
                 raise
             # The number belongs to another contact of the account: keep ours apart, a recruiter merges them.
             made = await self._call("POST", "/contacts", body)
@@ -122,9 +129,12 @@ class Chatwoot:
 
     async def contact_with_phone(self, phone: str) -> int | None:
         """Exact; `phone` is E.164."""
-        rule = {"attribute_key": "phone_number", "filter_operator": "equal_to", "values": [phone.removeprefix("+")]}
+        return await self._contact_with("phone_number", phone)
+
+    async def _contact_with(self, key: str, value: str) -> int | None:
+        rule = {"attribute_key": key, "filter_operator": "equal_to", "values": [value.removeprefix("+")]}
         found = await self._call("POST", "/contacts/filter", {"payload": [rule | {"query_operator": None}]})
-        return next((int(each["id"]) for each in found.get("payload", []) if each.get("phone_number") == phone), None)
+        return next((int(each["id"]) for each in found.get("payload", []) if each.get(key) == value), None)
 
     async def merge_contacts(self, base_id: int, merged_id: int) -> None:
         """Conversations of `merged_id` move to `base_id`, which stays. Raises SendError."""

@@ -2,9 +2,11 @@
 
 import uuid
 
+from app.channels.chatwoot import Chatwoot
 from app.channels.whatsapp_inbound import address_of
 from tests.faults.test_takeover import in_chatwoot
 from tests.fixtures.stack import NUMBER_ID, Phone, Stack, until_true
+from tests.fixtures.twins import ChatwootRun
 from tests.journeys.test_many_at_once import body_of, post, text
 
 
@@ -37,3 +39,15 @@ async def test_two_contacts_become_one_when_a_message_shows_that_they_are_one_pe
         return not more and not gone & set(state.contacts)
 
     await until_true(one, what="one contact with both conversations")
+
+
+async def test_a_candidate_of_an_inbox_that_was_made_anew_stays_one_contact(chatwoot: ChatwootRun) -> None:
+    """Of a deleted inbox the contacts stay, and with them the identifiers that must be unique."""
+    before = Chatwoot(chatwoot.http, account_id=1, inbox_id=1)
+    first = await before.open_desk("wa:1:31612345678", name="Anna", phone="+31612345678")
+    fresh = {"name": "new", "lock_to_single_conversation": True, "channel": {"type": "api", "webhook_url": ""}}
+    after = Chatwoot(chatwoot.http, account_id=1, inbox_id=(await chatwoot.api("POST", "/inboxes", fresh))["id"])
+    second = await after.open_desk("wa:1:31612345678", name="Anna", phone="+31612345678")
+    assert second.contact_id == first.contact_id
+    assert second.conversation_id != first.conversation_id
+    assert await after.open_desk("wa:1:31612345678", name="Anna", phone="+31612345678") == second
