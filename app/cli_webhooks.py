@@ -114,6 +114,7 @@ async def _setup(settings: Settings, public_url: str, steps: list[Step], *, appl
             bot_id=settings.chatwoot_agent_bot_id or 0,
             team_id=settings.chatwoot_team_id or 0,
             return_label=settings.chatwoot_return_label,
+            handoff_label=settings.chatwoot_handoff_label,
         )
         numbers = await set_up_chatwoot(account, given, public_url, templates, steps)
         if apply:

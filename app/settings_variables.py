@@ -175,6 +175,12 @@ class Variables(CompanyVariables, ThinkingVariables):
         _about("Team that is given what the assistant hands over; unset, no team is."),
         Var(Group.CHATWOOT, form="number", source="`python -m app webhooks setup` creates a team and prints it"),
     ] = None
+    chatwoot_handoff_label: Annotated[
+        str,
+        Field(pattern=r"^[a-z0-9_-]{1,50}$"),
+        _about("Label of every conversation that the assistant handed over, beside the one that names the reason."),
+        Var(Group.CHATWOOT, form="lower-case letters, digits, - and _"),
+    ] = "handoff"
     chatwoot_return_label: Annotated[
         str,
         Field(pattern=r"^[a-z0-9_-]{1,50}$"),

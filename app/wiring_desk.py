@@ -111,6 +111,7 @@ def desk_of(
             returned=lambda language: phrasebook.text(language, "returned"),
             team_id=settings.chatwoot_team_id or 0,
             return_label=settings.chatwoot_return_label,
+            handoff_label=settings.chatwoot_handoff_label,
         ),
         interviews=InterviewChoices(record.interviews, record.vacancies, phrasebook),
         reminders=Reminders(

@@ -95,6 +95,7 @@ class OpenTurn(msgspec.Struct, kw_only=True):
     owner_since: datetime
     owner_reason: str
     opted_out: bool
+    stage: str = ""
     language: str | None
     intake: dict[str, Any]
     window_expires_at: datetime | None

@@ -8,7 +8,7 @@ import msgspec
 from app.channels.errors import Rejected
 from app.channels.markup import to_markdown, to_whatsapp
 from app.channels.media_types import fits_caption
-from app.database.conversations import NewMessage, OpenTurn, Owner
+from app.database.conversations import NewMessage, OpenTurn, Owner, TurnCommit
 from app.database.outbox import Channel, NewOutboxRow
 from app.engine.folding import Fold, recruiter_id
 from app.engine.rendering import inbound_text, reply_text, understood_text
@@ -169,9 +169,11 @@ class Composer:
         """A private note for the recruiter, in Markdown."""
         self._row(Channel.CHATWOOT, "note", "system", {"text": text}, key=key)
 
-    def profile(self, crm: dict[str, Any], vacancy: str = "") -> None:
-        """What recruiters filter by: labels and vacancy of the conversation, attributes of the contact."""
-        body = {"labels": crm.get("labels") or [], "contact": {"custom_attributes": crm.get("attributes") or {}}}
+    def profile(self, crm: dict[str, Any], labels: list[str] | None, vacancy: str = "") -> None:
+        """What recruiters filter by: labels (None: left as they are), vacancy, attributes of the contact."""
+        body: dict[str, Any] = {"labels": labels}
+        if attributes := crm.get("attributes"):
+            body["contact"] = {"custom_attributes": attributes}
         if vacancy:
             body["conversation"] = {"custom_attributes": {"vacancy": vacancy}}
         self._row(Channel.CHATWOOT, "profile", "system", body)
@@ -180,9 +182,22 @@ class Composer:
         """What recruiters filter conversations by; other attributes stay."""
         self._row(Channel.CHATWOOT, "attributes", "system", {"conversation": {"custom_attributes": attributes}})
 
-    def is_news(self, vacancy: str) -> bool:
-        """The conversation was about another vacancy, or none, until now."""
-        return vacancy != (self._opened.intake.get("vacancy") or "")
+    def is_news(self, commit: TurnCommit) -> bool:
+        """Stage, language or vacancy were others, or none, until now."""
+        known = self._opened
+        vacancy = str((commit.intake or {}).get("vacancy") or "")
+        return (
+            vacancy != (known.intake.get("vacancy") or "")
+            or commit.stage not in (None, known.stage)
+            or commit.language not in (None, known.language)
+        )
+
+    @property
+    def is_back(self) -> bool:
+        """The assistant has not spoken since the conversation last changed hands."""
+        known = self._opened
+        spoke = (line.at for line in known.transcript if line.author == "assistant")
+        return known.owner is not Owner.ASSISTANT or not any(at >= known.owner_since for at in spoke)
 
     def phone(self) -> None:
         """The candidate is known by another number now."""

@@ -91,7 +91,13 @@ def compose(
             change = OwnerChange(owner=Owner.HUMAN, reason=str(handoff["reason"]))
             if acts.team_id:
                 composer.team(acts.team_id)
-        _apply(commit, composer, proposal, author="system" if handoff or handed else "assistant", now=now)
+        labels = list((proposal.get("crm") or {}).get("labels") or [])
+        if (handoff or handed) and acts.handoff_label:
+            labels.append(acts.handoff_label)
+        # Beside a person the stage says where the assistant would go on, not that it speaks.
+        shown = labels if ownership.owner is Owner.ASSISTANT or proposal.get("opted_out") is not None else None
+        author = "system" if handoff or handed else "assistant"
+        _apply(commit, composer, proposal, shown, handed=handed, author=author, now=now)
         decision = {**proposal.get("decision", {}), **decision}
     # The status row comes from our side only when the change did: a recruiter's own act is already shown there.
     if change is not None and (change.reason in SHOWN_BY_US or change is not ownership.change):
@@ -129,7 +135,16 @@ def _interviews(commit: TurnCommit, composer: Composer, acts: InterviewActs, now
         composer.attributes({"interview": acts.shown})
 
 
-def _apply(commit: TurnCommit, composer: Composer, proposal: dict[str, Any], *, author: str, now: float) -> None:
+def _apply(
+    commit: TurnCommit,
+    composer: Composer,
+    proposal: dict[str, Any],
+    labels: list[str] | None,
+    *,
+    handed: bool,
+    author: str,
+    now: float,
+) -> None:
     """Copy what the graph proposes; the proposal's JSON is checked against the record's types here."""
     commit.facts = msgspec.convert(proposal.get("facts", []), list[NewFact])
     commit.retract = msgspec.convert(proposal.get("retract", []), list[str])
@@ -145,7 +160,7 @@ def _apply(commit: TurnCommit, composer: Composer, proposal: dict[str, Any], *, 
     if crm.get("note"):
         composer.note(str(crm["note"]))
     # Other turns have nothing new for labels and attributes; the lane writes only what differs.
-    learnt = commit.facts or commit.retract or commit.consents or proposal.get("handoff")
-    vacancy = str((commit.intake or {}).get("vacancy") or "")
-    if learnt or commit.turn_no == 0 or commit.opted_out is not None or composer.is_news(vacancy):
-        composer.profile(crm, vacancy)
+    learnt = commit.facts or commit.retract or commit.consents or proposal.get("handoff") or handed
+    back = labels is not None and composer.is_back
+    if learnt or back or commit.turn_no == 0 or commit.opted_out is not None or composer.is_news(commit):
+        composer.profile(crm, labels, str((commit.intake or {}).get("vacancy") or ""))

@@ -23,6 +23,7 @@ class Acts:
     erase: bool = False
     return_label: str = ""  # gives a conversation back, and is then taken off
     interviews: InterviewActs = NO_INTERVIEWS
+    handoff_label: str = ""  # of what the assistant hands over
     team_id: int = 0  # who answers what the assistant hands over; 0 = nobody in particular
 
 

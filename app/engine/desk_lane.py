@@ -186,12 +186,15 @@ class ChatwootLane:
         """Written only where it differs from what we wrote last; labels of recruiters stay."""
         contact = row.body.get("contact") or {}
         stamp = json.dumps(contact, sort_keys=True, ensure_ascii=False)
-        if await self._mailbox.written(address, "contact") != stamp:
+        if contact and await self._mailbox.written(address, "contact") != stamp:
             await self._chatwoot.update_contact(desk.contact_id, contact)
             await self._mailbox.note_written(address, "contact", stamp)
         if attributes := (row.body.get("conversation") or {}).get("custom_attributes"):
             await self._attributes(attributes, desk, address)
-        labels = sorted(row.body.get("labels") or [])
+        if row.body.get("labels") is not None:
+            await self._labels(sorted(row.body["labels"]), desk, address)
+
+    async def _labels(self, labels: list[str], desk: Desk, address: str) -> None:
         ours = json.loads(await self._mailbox.written(address, "labels") or "[]")
         if ours != labels:
             present = await self._chatwoot.labels(desk.conversation_id)

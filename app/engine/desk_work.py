@@ -9,7 +9,7 @@ from app.database.conversations import OpenTurn
 from app.database.desk import DeskRecord
 from app.database.errors import RecordUnavailable
 from app.engine.commands import Commands
-from app.engine.desk_acts import NO_ACTS, Acts
+from app.engine.desk_acts import Acts
 from app.engine.folding import Fold
 from app.recruiting.events import RecruiterSaid
 from app.telemetry.logs import get_logger
@@ -33,6 +33,7 @@ class DeskWork:
         find_overtaken: Callable[[str, list[RecruiterSaid]], Awaitable[bool]],
         team_id: int = 0,
         return_label: str = "",
+        handoff_label: str = "",
     ) -> None:
         self._record = record
         self._chatwoot = chatwoot
@@ -40,8 +41,7 @@ class DeskWork:
         self._erase_thinking = erase_thinking
         self._returned = returned
         self._find_overtaken = find_overtaken
-        self._team_id = team_id
-        self._return_label = return_label
+        self._settings = Acts(team_id=team_id, return_label=return_label, handoff_label=handoff_label)
 
     async def acts(self, opened: OpenTurn, fold: Fold, done: dict[str, str]) -> Acts:
         """Safe to repeat. Raises RecordError, RedisError.
@@ -50,7 +50,7 @@ class DeskWork:
         them again: its second look would find nothing left to do, and say so.
         """
         returned = self._returned(opened.language or "en") if fold.back else ""
-        acts = replace(NO_ACTS, returned=returned, team_id=self._team_id, return_label=self._return_label)
+        acts = replace(self._settings, returned=returned)
         for event in fold.deleted:
             key = f"deleted:{event.message_id}"
             if key not in done:

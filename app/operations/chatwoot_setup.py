@@ -34,6 +34,7 @@ class Numbers:
     bot_id: int = 0
     team_id: int = 0
     return_label: str = "assistant"
+    handoff_label: str = "handoff"
 
 
 async def set_up_chatwoot(
@@ -44,7 +45,7 @@ async def set_up_chatwoot(
     report.append(step)
     bot_id, step = await set_up_bot(account, inbox, given.bot_id)
     report.append(step)
-    report.append(await set_up_labels(account, labels_with(given.return_label)))
+    report.append(await set_up_labels(account, labels_with(given.return_label, given.handoff_label)))
     report.append(await _set_up_attributes(account))
     team_id, step = await _set_up_team(account, given.team_id)
     report.append(step)

@@ -87,10 +87,13 @@ def vacancy_label(code: str, title: str) -> Label:
     return Label(f"vacancy-{code.lower()}", title, "#30a46c", show_on_sidebar=True)
 
 
-def labels_with(return_label: str) -> list[Label]:
-    """All labels, with the one by which recruiters give a conversation back."""
-    text = "Give this conversation back to the assistant"
-    return [*LABELS, Label(return_label, text, "#30a46c", show_on_sidebar=False)]
+def labels_with(return_label: str, handoff_label: str) -> list[Label]:
+    """All labels, with those that the settings name."""
+    return [
+        *LABELS,
+        Label(handoff_label, "Handed over by the assistant: a person answers", "#e5484d", show_on_sidebar=True),
+        Label(return_label, "Give this conversation back to the assistant", "#30a46c", show_on_sidebar=False),
+    ]
 
 
 CONTACT: Final = "contact_attribute"

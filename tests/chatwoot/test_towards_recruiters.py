@@ -7,6 +7,7 @@ import pytest
 
 from app.channels.whatsapp_inbound import address_of
 from app.local.chatwoot_state import Message
+from tests.chatwoot.interleaving_world import until_idle
 from tests.chatwoot.test_towards_candidates import met, until_message, until_noted
 from tests.faults.test_takeover import in_chatwoot, quiet
 from tests.fixtures.stack import NUMBER_ID, Stack, until_true
@@ -62,7 +63,19 @@ async def test_labels_and_attributes_are_written_once_and_labels_of_recruiters_s
     await phone.exchange("I want to talk to a person")
     await until_true(lambda: quiet(desk, phone.number), what="quiet")
     assert "favourite" in kept.label_list
-    assert any(label.startswith("handoff-") for label in kept.label_list)
+    handed_over = {"favourite", "handoff", "handoff-human", "stage-handoff"}
+    assert handed_over <= set(kept.label_list)
+    # As long as the person has it: what the candidate says to them moves nothing.
+    await phone.say("Hello, I am waiting")
+    await until_idle(desk, phone)
+    assert handed_over <= set(kept.label_list)
+    await desk.recruiter(conversation, content="/bot", private=True)
+    await phone.exchange("Hello again")
+
+    async def returned() -> bool:
+        return handed_over & set(kept.label_list) == {"favourite"}
+
+    await until_true(returned, what="the labels of the handoff to go")
     contact = desk.chatwoot.store.state.contacts[kept.contact_id]
     assert contact.custom_attributes["language"] == "en"
 

@@ -92,7 +92,7 @@ async def test_a_fresh_chatwoot_is_furnished_once(fresh: House) -> None:
     assert (inbox.agent_bot_id, bot.outgoing_url) == (bot.id, "")
     assert inbox.webhook_url == f"{NOT_YET}/webhooks/chatwoot"
     labels = {row["title"]: row for row in fresh.records("labels")}
-    assert set(labels) == {label.title for label in labels_with("assistant")}
+    assert set(labels) == {label.title for label in labels_with("assistant", "handoff")}
     assert labels["stage-done"]["description"] == "Intake complete"
     definitions = {
         (row["attribute_model"], row["attribute_key"]) for row in fresh.records("custom_attribute_definitions")
@@ -165,7 +165,7 @@ async def test_what_is_there_is_adopted_as_people_left_it(fresh: House) -> None:
     assert shown.additional_attributes["agent_reply_time_window"] == 24
     assert len(shown.additional_attributes["message_templates"]) == 4
     labels = {row["title"]: row["description"] for row in fresh.records("labels")}
-    assert (len(labels), labels["stage-done"]) == (len(LABELS) + 1, "Ours")
+    assert (len(labels), labels["stage-done"]) == (len(LABELS) + 2, "Ours")
     names = [row["attribute_display_name"] for row in fresh.records("custom_attribute_definitions")]
     assert (len(names), names[0]) == (len(ATTRIBUTES), "Function")
     assert [team["description"] for team in fresh.records("teams")] == ["Second floor"]

@@ -9,7 +9,7 @@ from app.channels.whatsapp_inbound import address_of
 from app.database.conversations import Owner
 from app.local.postgres import PostgresServer
 from app.mailbox.mailbox import Mailbox
-from tests.fixtures.stack import NUMBER_ID, running_stack, until_true
+from tests.fixtures.stack import CHATWOOT_TOKEN, NUMBER_ID, running_stack, until_true
 
 pytestmark = pytest.mark.xdist_group("poison")
 
@@ -17,9 +17,14 @@ pytestmark = pytest.mark.xdist_group("poison")
 async def test_a_poisonous_turn_ends_in_a_sentence_and_a_person_not_in_silence(
     postgres: PostgresServer, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    async with running_stack(postgres, tmp_path_factory.mktemp("poison"), WORKER_MODE="off") as stack:
+    async with running_stack(
+        postgres, tmp_path_factory.mktemp("poison"), WORKER_MODE="off", CHATWOOT_TEAM_ID="1"
+    ) as stack:
         await stack.serve()
         healthy = await stack.work()
+        token, team = {"api_access_token": CHATWOOT_TOKEN}, {"team": {"name": "recruitment"}}
+        made = await stack.chatwoot_http.post("/api/v1/accounts/1/teams", json=team, headers=token)
+        assert made.json()["id"] == 1
         phone = await stack.candidate()
         await phone.exchange("Hello, I am looking for work")
         await healthy.kill()
@@ -36,6 +41,12 @@ async def test_a_poisonous_turn_ends_in_a_sentence_and_a_person_not_in_silence(
         await until_true(taken_over, what="a person to own the conversation")
         shown = stack.shown_in_chatwoot((await phone.view()).chatwoot.conversation_id)
         assert any(each.private and "dead letter" in (each.content or "") for each in shown)
+        kept = stack.chatwoot.store.state.conversations[(await phone.view()).chatwoot.conversation_id]
+
+        async def labelled() -> bool:
+            return {"handoff", "handoff-technical", "lang-en"} <= set(kept.label_list) and kept.team_id == 1
+
+        await until_true(labelled, what="the labels and the team of a handoff")
 
 
 async def test_a_worker_that_dies_between_parking_and_apologising_leaves_the_apology_to_the_next(
