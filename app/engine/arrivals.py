@@ -27,7 +27,7 @@ class Arrivals:
         events = fold(await self._mailbox.waiting(address))
         if not events.said:
             return
-        pairs = [arrival(event.message) for event in events.said]
+        pairs = [arrival(event.message, event.sender.wa_id) for event in events.said]
         shown = await self._conversations.show_arrivals(
             address=address,
             number_id=events.number_id,

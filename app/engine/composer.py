@@ -21,10 +21,12 @@ from app.recruiting.window import expires_at
 STATUS_OF_OWNER = {Owner.ASSISTANT: "pending", Owner.HUMAN: "open", Owner.NOBODY: "resolved"}
 
 
-def arrival(message: InboundMessage) -> tuple[NewMessage, NewOutboxRow]:
-    """A candidate's message for the transcript, and the row that shows it in Chatwoot. Both are the same whether they
-    are stored when it arrives or by its turn."""
+def arrival(message: InboundMessage, wa_id: str = "") -> tuple[NewMessage, NewOutboxRow]:
+    """A candidate's message for the transcript, and the row that shows it in Chatwoot with the number it came from, if
+    it told. Both are the same whether they are stored when it arrives or by its turn."""
     body: dict[str, Any] = {"text": inbound_text(message), "message_id": message.message_id}
+    if wa_id:
+        body["phone_number"] = f"+{wa_id}"
     if message.media is not None:
         body["media"] = {**msgspec.to_builtins(message.media), "voice": message.kind is Kind.VOICE}
     if quoted := message.reply_to or message.target_id:
@@ -82,7 +84,7 @@ class Composer:
         for event in fold.said:
             message = event.message
             plain = as_it_came.get(message.message_id, message)
-            stored, shown = arrival(plain)
+            stored, shown = arrival(plain, event.sender.wa_id)
             # Of a pin its place, of the own card its lines: so that quotes are found in the transcript.
             text = heard(message, wa_id=wa_id, beside=beside).text
             self.messages.append(msgspec.structs.replace(stored, text=text))

@@ -120,7 +120,7 @@ class ChatwootLane:
             case "unlabel":
                 await self._unlabel(desk, address, row.body["label"])
             case "phone":
-                await self._phone(desk.contact_id, row.body["phone_number"])
+                await self._phone(desk.contact_id, row.body["phone_number"], address)
             case "merge":
                 await self._merge(desk.contact_id, int(row.body["contact_id"]))
             case "team":
@@ -154,6 +154,7 @@ class ChatwootLane:
             said = await self._chatwoot.say(desk.conversation_id, message, row.id, as_bot=row.author != "human")
         if row.kind == "incoming":
             await self._window(row, desk, address)
+            await self._number(row, desk, address)
         return said
 
     async def _window(self, row: ClaimedRow, desk: Desk, address: str) -> None:
@@ -168,6 +169,17 @@ class ChatwootLane:
             log.info("window.unshown", error_code=error.code)
         else:
             await self._mailbox.note_written(address, "window", until)
+
+    async def _number(self, row: ClaimedRow, desk: Desk, address: str) -> None:
+        """A candidate who was known by another id alone shows a phone number."""
+        phone = str(row.body.get("phone_number") or "")
+        if not phone or await self._mailbox.written(address, "phone") == phone:
+            return
+        try:
+            await self._phone(desk.contact_id, phone, address)
+        except SendError as error:
+            # As above; the next message shows it again.
+            log.info("number.unshown", error_code=error.code)
 
     async def _fetched(self, media: dict[str, Any]) -> MediaFile | None:
         """None: WhatsApp does not give the file, and will not."""
@@ -220,7 +232,7 @@ class ChatwootLane:
             await self._mailbox.note_label_gone(address)
             await self._chatwoot.set_labels(desk.conversation_id, [each for each in present if each != label])
 
-    async def _phone(self, contact_id: int, phone: str) -> None:
+    async def _phone(self, contact_id: int, phone: str, address: str) -> None:
         fields = {"phone_number": phone}
         try:
             await self._chatwoot.update_contact(contact_id, fields)
@@ -235,6 +247,7 @@ class ChatwootLane:
                 raise
             await self._chatwoot.merge_contacts(contact_id, other)
             await self._chatwoot.update_contact(contact_id, fields)
+        await self._mailbox.note_written(address, "phone", phone)
 
     async def _merge(self, contact_id: int, other: int) -> None:
         """A contact that is gone was merged before, or deleted by a recruiter: either way there is one left."""
@@ -260,6 +273,7 @@ class ChatwootLane:
             raise Rejected("the conversation is not in the record")
         desk = await self._chatwoot.open_desk(opened.address, name=shown_name(opened), phone=phone_of(opened))
         await self._mailbox.note_status(address, desk.status, assignee="")
+        await self._mailbox.note_written(address, "phone", phone_of(opened))
         link = ChatwootLink(contact_id=desk.contact_id, conversation_id=desk.conversation_id)
         await self._conversations.set_chatwoot(conversation_id, link)
         return desk

@@ -41,6 +41,24 @@ async def test_two_contacts_become_one_when_a_message_shows_that_they_are_one_pe
     await until_true(one, what="one contact with both conversations")
 
 
+async def test_a_number_that_appears_later_is_on_the_contact(desk: Stack) -> None:
+    bsuid, number = f"NL.{uuid.uuid4().int % 10**15}", f"3162{uuid.uuid4().int % 10**7:07}"
+    answer = await desk.whatsapp_http.post("/_twin/candidates", json={"id": bsuid, "bsuid": bsuid, "name": "Anna"})
+    assert answer.is_success, answer.text
+    phone = Phone(desk, bsuid)
+    await phone.exchange("Good morning, I am looking for work")
+    kept = (await in_chatwoot(desk, phone)).chatwoot
+    contact = desk.chatwoot.store.state.contacts[kept.contact_id]
+    assert contact.phone_number is None
+    both = text(number, "I have a licence.") | {"from_user_id": bsuid}
+    assert await post(desk.processes[0].url, body_of([both])) == 200
+
+    async def known() -> bool:
+        return contact.phone_number == f"+{number}"
+
+    await until_true(known, what="the number on the contact")
+
+
 async def test_a_candidate_of_an_inbox_that_was_made_anew_stays_one_contact(chatwoot: ChatwootRun) -> None:
     """Of a deleted inbox the contacts stay, and with them the identifiers that must be unique."""
     before = Chatwoot(chatwoot.http, account_id=1, inbox_id=1)
