@@ -20,6 +20,7 @@ ACCOUNT = frozenset({0, 3, 10, 190, 368, 130497, 131031, 131042, 131045, 133010}
 # 360Dialog's own throttle is HTTP 400 with this text.
 RATE_TEXT = re.compile(r"rate limit", re.IGNORECASE)
 BUSY_SECONDS = 30.0
+TEXT_LENGTH = 4096  # characters of a text message
 HOLE = re.compile(r"\{\{\s*(\w+)\s*\}\}")
 # Files that may stand above a template's text.
 HEADERS = frozenset({"image", "video", "document"})
@@ -184,8 +185,19 @@ def _error_of(content: bytes) -> tuple[int, str]:
     return (code if isinstance(code, int) else 0), str(text)
 
 
+def parts_of(text: str, most: int = TEXT_LENGTH) -> list[str]:
+    """A long text in messages that WhatsApp takes, cut between paragraphs, lines or words if there are any."""
+    parts = []
+    while len(text) > most:
+        ends = (text.rfind(end, most // 2, most + 1) for end in ("\n\n", "\n", " "))
+        cut = next((at for at in ends if at > 0), most)
+        parts.append(text[:cut].rstrip())
+        text = text[cut:].lstrip()
+    return [part for part in [*parts, text] if part]
+
+
 def text_body(text: str, reply_to: str = "") -> dict[str, Any]:
-    """A plain text message (up to 4,096 characters), optionally quoting a message."""
+    """A plain text message (up to `TEXT_LENGTH` characters), optionally quoting a message."""
     body: dict[str, Any] = {"type": "text", "text": {"body": text, "preview_url": False}}
     return body | ({"context": {"message_id": reply_to}} if reply_to else {})
 

@@ -8,6 +8,7 @@ import msgspec
 from app.channels.errors import Rejected
 from app.channels.markup import to_markdown, to_whatsapp
 from app.channels.media_types import fits_caption
+from app.channels.whatsapp import parts_of
 from app.database.conversations import NewMessage, OpenTurn, Owner, TurnCommit
 from app.database.outbox import Channel, NewOutboxRow
 from app.engine.folding import Fold, recruiter_id
@@ -103,13 +104,15 @@ class Composer:
     def recruiter(self, event: RecruiterSaid) -> None:
         """A recruiter's words go to the candidate; Chatwoot has them already."""
         text = to_whatsapp(event.text)
+        # What the assistant reads of it later.
+        said = text or " ".join(f"[{file.file_type or 'file'}]" for file in event.attachments)
         author = "system" if event.automatic else "human"
         self.messages.append(
             NewMessage(
                 message_id=recruiter_id(event),
                 author=author,
                 kind="text",
-                text=text,
+                text=said,
                 payload={"recruiter_id": event.recruiter_id},
                 sent_at=event.at,
             )
@@ -122,8 +125,8 @@ class Composer:
             return
         files = event.attachments
         caption = text if len(files) == 1 and text and _fits(files[0].mime_type, text) else ""
-        if text and not caption:
-            self._row(Channel.WHATSAPP, "text", author, {**common, "text": text})
+        for part in parts_of(text) if not caption else []:
+            self._row(Channel.WHATSAPP, "text", author, {**common, "text": part})
         for file in files:
             body = {**common, "attachment": msgspec.to_builtins(file)} | ({"caption": caption} if caption else {})
             self._row(Channel.WHATSAPP, "media", author, body)

@@ -12,6 +12,7 @@ from PIL import Image
 from app.channels.media_types import DOCUMENT_CAP
 from app.database.conversations import Owner
 from app.database.outbox import State
+from app.engine.thinking import remarks
 from app.local.chatwoot_state import Message
 from tests.chatwoot.interleaving_world import until_idle
 from tests.faults.test_takeover import in_chatwoot
@@ -92,6 +93,14 @@ async def test_a_pdf_reaches_the_candidate_with_its_text(desk: Stack) -> None:
     await desk.recruiter(conversation, content="Your **contract**", attachments=[file])
     replies = await phone.until(lambda all_: any(each["type"] == "document" for each in all_), "the document")
     assert replies[-1]["text"] == "Your *contract*"
+
+
+async def test_a_text_longer_than_a_message_arrives_in_several(desk: Stack) -> None:
+    phone, conversation = await met(desk)
+    paragraphs = ["a" * 2500, "b" * 2500]
+    await desk.recruiter(conversation, content="\n\n".join(paragraphs))
+    replies = await phone.until(lambda all_: len(all_) > 2, "both parts")
+    assert [each["text"] for each in replies[-2:]] == paragraphs
 
 
 async def test_a_file_that_whatsapp_does_not_take_is_named_in_a_note(desk: Stack) -> None:
@@ -230,6 +239,9 @@ async def test_a_recorded_voice_arrives_as_a_voice_message(desk: Stack) -> None:
     with av.open(io.BytesIO(content), "r") as heard:
         frame = next(heard.decode(audio=0))
     assert (mime, heard.format.name, frame.layout.name) == ("audio/ogg", "ogg", "mono")
+    # Told to the assistant when it goes on.
+    said = [(line.author, line.text) for line in reversed((await phone.view()).transcript)]
+    assert remarks(said)[0].endswith(": “[audio]”")
 
 
 async def test_a_recorded_film_arrives_as_mp4(desk: Stack) -> None:
