@@ -1,5 +1,6 @@
 """From a Chatwoot webhook body to typed events. Only top-level fields are trusted; unknown events are ignored."""
 
+import contextlib
 import re
 from datetime import datetime
 from typing import Any
@@ -162,16 +163,16 @@ def of_api(message: dict[str, Any], address: str, reading: Reading) -> list[tupl
     """The same from a message as the API lists it (reconciliation): numbers for types, Unix seconds for times."""
     kinds = {0: "incoming", 1: "outgoing", 2: "activity", 3: "template"}
     kind = message.get("message_type")
-    hook = msgspec.convert(
-        {
-            **{key: message.get(key) for key in ("id", "content", "content_attributes", "additional_attributes")},
-            **{key: message.get(key) for key in ("source_id", "sender", "private", "created_at")},
-            "message_type": kinds.get(kind, "") if isinstance(kind, int) else str(kind),
-            "attachments": message.get("attachments") or [],
-        },
-        Webhook,
-        strict=False,
-    )
+    listed = {
+        **{key: message.get(key) for key in ("id", "content", "content_attributes", "additional_attributes")},
+        **{key: message.get(key) for key in ("source_id", "sender", "private", "created_at")},
+        "message_type": kinds.get(kind, "") if isinstance(kind, int) else str(kind),
+        "attachments": message.get("attachments") or [],
+    }
+    try:
+        hook = msgspec.convert(listed, Webhook, strict=False)
+    except msgspec.ValidationError:
+        return []  # the webhook's door refuses it, too; its neighbours must not wait for it
     conversation = Conversation(
         id=int(message.get("conversation_id") or 0), contact_inbox=ContactInbox(source_id=address)
     )
@@ -194,7 +195,7 @@ def _message(hook: Webhook, conversation: Conversation, reading: Reading) -> lis
     if automatic and (not reading.bots_speak or hook.private is not False):
         return []
     sender = hook.sender or Person()
-    message_id, at, text = int(hook.id), _seconds(hook.created_at), _stored(hook.content or "")
+    message_id, at, text = _number(hook.id), _seconds(hook.created_at), _stored(hook.content or "")
     dedupe = f"cw:message_created:{message_id}"
     if hook.private is True:
         note = RecruiterNoted(
@@ -211,8 +212,8 @@ def _message(hook: Webhook, conversation: Conversation, reading: Reading) -> lis
         recruiter_id=sender.id,
         recruiter_name=sender.name or "",
         attachments=[_attachment(item) for item in hook.attachments if item and item.data_url],
-        in_reply_to=int(attributes.get("in_reply_to") or 0),
-        template=(hook.additional_attributes or {}).get("template_params") or {},
+        in_reply_to=_number(attributes.get("in_reply_to")),
+        template=_template(hook.additional_attributes or {}),
         automatic=automatic,
     )
     return [(address, dedupe, said)]
@@ -226,7 +227,7 @@ def _deleted(hook: Webhook, conversation: Conversation) -> list[tuple[str, str, 
         return []
     if hook.private is not False:
         return []
-    message_id = int(hook.id)
+    message_id = _number(hook.id)
     deleted = RecruiterDeleted(message_id=message_id, conversation_id=conversation.id, at=_seconds(hook.updated_at))
     return [(address, f"cw:message_deleted:{message_id}", deleted)]
 
@@ -260,7 +261,7 @@ def _desk(hook: Webhook, reading: Reading) -> list[tuple[str, str, DeskEvent]]:
     labelled = reading.returns(hook.labels or [])
     event_id = f"cw:desk:{hook.id}:{hook.updated_at}:{hook.status}:{meta.assignee_type}:{assignee}:{labelled:d}"
     event = DeskChanged(
-        conversation_id=int(hook.id),
+        conversation_id=_number(hook.id),
         at=_seconds(hook.updated_at),
         event_id=event_id,
         status=hook.status,
@@ -270,6 +271,21 @@ def _desk(hook: Webhook, reading: Reading) -> list[tuple[str, str, DeskEvent]]:
         labelled=labelled,
     )
     return [(address, event_id, event)]
+
+
+def _number(value: object) -> int:
+    """Attributes hold whatever a program wrote there: what is no id is none."""
+    found = str(value)
+    return int(found) if found.isascii() and found.isdigit() and len(found) < 19 else 0
+
+
+def _template(attributes: dict[str, Any]) -> dict[str, Any]:
+    """The composer sends JSON in a string when there are files beside it."""
+    params = attributes.get("template_params")
+    if isinstance(params, str):
+        with contextlib.suppress(msgspec.MsgspecError):
+            params = msgspec.json.decode(params)
+    return params if isinstance(params, dict) else {}
 
 
 def _stored(text: str) -> str:

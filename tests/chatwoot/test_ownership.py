@@ -4,9 +4,10 @@ import msgspec
 import pytest
 from redis.asyncio import Redis
 
-from app.channels.chatwoot_inbound import parse
+from app.channels.chatwoot_inbound import Reading, of_api, parse
 from app.database.conversations import Owner
 from app.mailbox.mailbox import Mailbox
+from app.recruiting.events import RecruiterSaid
 from tests.chatwoot.test_towards_candidates import met, until_noted
 from tests.faults.test_takeover import quiet, status_is
 from tests.fixtures.stack import Phone, Stack, until_true
@@ -158,6 +159,28 @@ def test_a_message_deleted_before_its_webhook_was_built_is_not_sent() -> None:
     }
     assert len(parse(msgspec.json.encode(hook), 1)) == 1
     assert parse(msgspec.json.encode(hook | {"content_attributes": {"deleted": True}}), 1) == []
+
+
+def test_attributes_that_other_programs_wrote_stop_nothing() -> None:
+    """One message that raised would be lost at the door, and hold up every later search for lost ones."""
+    message = {
+        "id": 8,
+        "message_type": 1,
+        "private": False,
+        "content": "Hello",
+        "sender": {"id": 2, "type": "user"},
+        "content_attributes": {"in_reply_to": "the first one"},
+        "additional_attributes": {"template_params": '{"name": "shift"}'},
+        "created_at": 1795965019,
+    }
+    ((_, _, said),) = of_api(message, "wa:1:x", Reading())
+    assert isinstance(said, RecruiterSaid)
+    assert (said.in_reply_to, said.template) == (0, {"name": "shift"})
+    odd = message | {"additional_attributes": {"template_params": [1]}}
+    ((_, _, said),) = of_api(odd, "wa:1:x", Reading())
+    assert isinstance(said, RecruiterSaid)
+    assert said.template == {}
+    assert of_api(message | {"sender": "nobody"}, "wa:1:x", Reading()) == []
 
 
 @pytest.mark.parametrize(
