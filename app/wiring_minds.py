@@ -21,6 +21,7 @@ from app.agents.roles import AgentContext
 from app.agents.transcription import Transcriber
 from app.channels.media import WhatsAppMedia
 from app.engine.understanding import Understanding
+from app.recruiting.intake import Line
 from app.recruiting.phrases import Company, Phrasebook
 from app.settings import Settings
 from app.settings_values import text_of
@@ -83,10 +84,10 @@ def company_of(settings: Settings) -> Company:
     )
 
 
-def apology_of(settings: Settings) -> Callable[[str], str]:
-    """The fixed sentence for a technical failure, by language."""
+def apology_of(settings: Settings) -> Callable[[str, float], str]:
+    """The fixed sentence for a technical failure, by language and moment (Unix seconds)."""
     phrasebook = Phrasebook(company_of(settings))
-    return lambda language: phrasebook.text(language, "technical")
+    return lambda language, now: phrasebook.line(language, Line(key="technical", params={"asked_at": f"{now:.0f}"}), [])
 
 
 @asynccontextmanager

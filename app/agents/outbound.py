@@ -106,7 +106,8 @@ class Outbound:
             log.error("guard.template_blocked", rule=rule)
         if decision.opted_out or turn["conversation"]["owner"] != "assistant":
             return _said([], phrased, at_fault), decision
-        sentence = Reply(text=self._phrasebook.text(language, TECHNICAL))
+        asked = Line(key=TECHNICAL, params={"asked_at": f"{turn['now']:.0f}"})
+        sentence = Reply(text=self._phrasebook.line(language, asked, []))
         return _said([sentence], phrased, at_fault), _handed_over(turn, decision, at_fault)
 
     def _broken(self, replies: Sequence[Reply], turn: TurnInput, language: str, decision: Decision) -> list[str]:

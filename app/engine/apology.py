@@ -15,14 +15,14 @@ REASON = "technical"
 
 
 class Apologies:
-    """`sentence(language)` is the fixed text in the candidate's language; `team_id` 0 = none; `label`: of handoffs."""
+    """`sentence` is the fixed text by language and moment; `team_id` 0 = none; `label`: of handoffs."""
 
     def __init__(
         self,
         conversations: Conversations,
         delivery: Delivery,
         worker: Worker,
-        sentence: Callable[[str], str],
+        sentence: Callable[[str, float], str],
         *,
         team_id: int,
         label: str,
@@ -43,7 +43,7 @@ class Apologies:
         turn_id = str(uuid5(NAMESPACE_OID, f"apology:{opened.conversation_id}:{letter.at}"))
         composer = Composer(opened, turn_id)
         if opened.owner is Owner.ASSISTANT and not opened.opted_out:
-            composer.reply(Reply(text=self._sentence(opened.language or "en")), author="system", now=now)
+            composer.reply(Reply(text=self._sentence(opened.language or "en", now)), author="system", now=now)
         composer.note(
             f"{letter.count} messages of the candidate could not be handled and are kept as a dead letter. "
             "Please answer; an operator can send them through once more."
