@@ -130,6 +130,14 @@ def facts(turn: TurnInput) -> list[Fact]:
     return msgspec.convert(turn["conversation"]["facts"], list[Fact])
 
 
+def facts_a_person_knew(turn: TurnInput) -> list[Fact]:
+    """Current facts that were there when a person last wrote to the candidate; none if none did of late."""
+    wrote = [unix(line["at"]) for line in turn["conversation"]["transcript"] if line["author"] == "human"]
+    kept = [fact.get("at") for fact in turn["conversation"]["facts"]]
+    pairs = zip(facts(turn), kept, strict=True)
+    return [fact for fact, at in pairs if wrote and at and unix(at) <= max(wrote)]
+
+
 def kept_on(turn: TurnInput, zone: ZoneInfo) -> dict[str, str]:
     """Days on which the current facts were kept, by their ids; empty where the record does not say."""
     return {

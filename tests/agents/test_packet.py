@@ -2,6 +2,7 @@
 
 import re
 
+from app.agents.state import TranscriptLine
 from tests.agents.test_interruptions import FILLED, HUMAN, Start, play
 
 
@@ -28,6 +29,24 @@ async def test_somebody_in_danger_gets_no_ready_made_sentence_from_a_recruiter(t
     assert proposal["handoff"] is not None
     assert proposal["handoff"]["reason"] == "danger"
     assert "Suggested reply" not in (proposal["crm"]["note"] or "")
+
+
+async def test_what_is_new_is_what_no_person_has_seen(talk: Start) -> None:
+    conversation = talk()
+    await play(conversation, FILLED[:5])
+    first = (await conversation.say(HUMAN["en"]))["crm"]["note"] or ""
+    assert "**New in the profile**\n- Name: Anna Smith\n- Work: truck driver\n**Open" in first
+    assert "not given" not in first
+    conversation.facts = [fact | {"at": conversation.now} for fact in conversation.facts]
+    conversation.now += 60
+    said = TranscriptLine(
+        message_id="cw:1", author="human", kind="text", text="Rosa here", choice_id="", at=conversation.now
+    )
+    conversation.transcript.append(said)
+    conversation.owner = "assistant"
+    await conversation.say("Utrecht")
+    second = (await conversation.say(HUMAN["en"]))["crm"]["note"] or ""
+    assert "**New in the profile**\n- Town: Utrecht\n**Open" in second
 
 
 async def test_it_is_five_lines_however_much_was_told_and_quotes_are_no_markup(talk: Start) -> None:

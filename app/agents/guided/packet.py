@@ -9,7 +9,7 @@ from app.recruiting import language_names
 from app.recruiting.intake import Decision, Handoff
 from app.recruiting.literal import literal
 from app.recruiting.phrases import phrases
-from app.recruiting.profile import Fact, Field, assemble, known_fields, shown_fields
+from app.recruiting.profile import Fact, Field, assemble, fields_of, known_fields, shown_fields
 from app.recruiting.readback import ALONE, items
 from app.recruiting.volunteered import VALUES as VOLUNTEERED
 from app.recruiting.window import expires_at
@@ -30,7 +30,7 @@ def packet(turn: TurnInput, language: str, decision: Decision, handoff: Handoff,
             f"**Handoff: {handoff.reason}** ({handoff.urgency})",
             handoff.text,
             *_summary(turn, decision),
-            *_news(turn_view.facts(turn), decision.profile),
+            *_news(turn, decision.profile),
             f"**Open question:** {question}",
             *_suggestion(language, handoff),
             f"**Language:** {language_names.display(language, DESK_LANGUAGE)}",
@@ -44,7 +44,7 @@ def packet(turn: TurnInput, language: str, decision: Decision, handoff: Handoff,
 def _summary(turn: TurnInput, decision: Decision) -> list[str]:
     """Five lines at most, from what the rules know."""
     known = assemble(decision.profile)
-    shown = dict(profile_lines(decision.profile))
+    shown = _told(decision.profile)
     labels = phrases(DESK_LANGUAGE).labels
     wish = [known.role and f"work as {literal(known.role)}", known.city and f"in {literal(known.city)}"]
     available = shown.get(labels[Field.AVAILABILITY])
@@ -73,15 +73,15 @@ def _consent(turn: TurnInput, decision: Decision) -> str:
     return "not asked or not answered yet" if not given else "given" if given[-1] else "refused or withdrawn"
 
 
-def _news(before: list[Fact], now: list[Fact]) -> list[str]:
-    """What this turn changed in the profile."""
-    old, new = dict(profile_lines(before)), dict(profile_lines(now))
+def _news(turn: TurnInput, profile: list[Fact]) -> list[str]:
+    """What was told since a person last wrote here, and what this turn changed or took back."""
+    seen, before, now = _told(turn_view.facts_a_person_knew(turn)), _told(turn_view.facts(turn)), _told(profile)
     lines = [
-        f"- {label}: {value}" if label not in old else f"- {label}: {value} (was {old[label]})"
-        for label, value in new.items()
-        if old.get(label) != value
+        f"- {label}: {value}" + (f" (was {before[label]})" if before.get(label, value) != value else "")
+        for label, value in now.items()
+        if seen.get(label) != value
     ]
-    lines += [f"- {label}: removed (was {value})" for label, value in old.items() if label not in new]
+    lines += [f"- {label}: removed (was {value})" for label, value in before.items() if label not in now]
     return ["**New in the profile**", *lines] if lines else ["**New in the profile:** nothing"]
 
 
@@ -90,6 +90,13 @@ def profile_lines(facts: list[Fact]) -> list[tuple[str, str]]:
     labels = phrases(DESK_LANGUAGE).labels
     shown = items(facts, shown_fields(facts), DESK_LANGUAGE, labels, room=ALONE) if facts else []
     return [(label, literal(value)) for label, value in shown]
+
+
+def _told(facts: list[Fact]) -> dict[str, str]:
+    """The same without what nobody has told."""
+    labels = phrases(DESK_LANGUAGE).labels
+    told = {labels[field] for field in fields_of(facts)}
+    return {label: value for label, value in profile_lines(facts) if label in told}
 
 
 def _suggestion(language: str, handoff: Handoff) -> list[str]:
