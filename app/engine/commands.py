@@ -127,7 +127,8 @@ class Commands:
         words = head.split(maxsplit=3)[1:]
         found = [each for each in templates if words and each.name == words[0]]
         if not found:
-            return acts, templates_text(templates)
+            unknown = f"No approved template is called `{words[0].replace('`', '')}`. " if words else ""
+            return acts, unknown + templates_text(templates)
         chosen, values = _chosen(found, words[1:], fields)
         if chosen is None:
             return acts, f"In which language? {', '.join(each.language for each in found)}"

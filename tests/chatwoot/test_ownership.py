@@ -193,6 +193,7 @@ def test_attributes_that_other_programs_wrote_stop_nothing() -> None:
         ("/why", "Role of the AI"),
         ("/retry", "Nothing failed here"),
         ("/template", "conversation_follow_up en"),
+        ("/template nope", "called `nope`. Approved templates:"),
         ("/nonsense", "There is no such command"),
     ],
 )
