@@ -30,6 +30,7 @@ AWAY = frozenset({"network", "timeout", "server"})
 REMADE = "This conversation was deleted here and made again; what was said before is in the record."
 WINDOW_ATTRIBUTE = "reply_window_until"
 MISSING_FILE = "(the file could not be fetched from WhatsApp)"
+REFUSED_FILE = "(Chatwoot did not take the file)"
 
 
 class ChatwootLane:
@@ -147,15 +148,25 @@ class ChatwootLane:
         file = await self._fetched(media) if media else None
         if media and file is None:
             message["content"] = f"{message['content']} {MISSING_FILE}"
-        if media and file is not None:
-            voice = bool(media.get("voice"))
-            said = await self._uploads.say(desk.conversation_id, message, row.id, [file], voice=voice)
-        else:
+        said = await self._with_file(row, desk, message, file) if file is not None else 0
+        if not said:
             said = await self._chatwoot.say(desk.conversation_id, message, row.id, as_bot=row.author != "human")
         if row.kind == "incoming":
             await self._window(row, desk, address)
             await self._number(row, desk, address)
         return said
+
+    async def _with_file(self, row: ClaimedRow, desk: Desk, message: dict[str, Any], file: MediaFile) -> int:
+        """0: Chatwoot refuses the file (its size, its type), and the message goes without it."""
+        voice = bool(row.body["media"].get("voice"))
+        try:
+            return await self._uploads.say(desk.conversation_id, message, row.id, [file], voice=voice)
+        except NotFound:
+            raise
+        except Rejected as refused:
+            log.warning("file.unshown", error_code=refused.code)
+            message["content"] = f"{message['content']} {REFUSED_FILE}"
+            return 0
 
     async def _window(self, row: ClaimedRow, desk: Desk, address: str) -> None:
         """Until when a recruiter may answer freely, to the hour: written when the hour is another one."""

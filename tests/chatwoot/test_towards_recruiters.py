@@ -93,6 +93,20 @@ async def test_a_candidates_picture_is_shown(desk: Stack) -> None:
     assert message.attachments[0].file_type == "image"
 
 
+async def test_a_file_that_chatwoot_refuses_takes_no_words_with_it(desk: Stack) -> None:
+    phone, conversation = await met(desk)
+    refused = {"on": "POST /api/v1/accounts/1/conversations", "match": "attachments", "action": "respond"}
+    answer = await desk.chatwoot_http.post("/_twin/faults", json={**refused, "status": 422, "body": {"error": "size"}})
+    assert answer.is_success, answer.text
+    await phone.say(type="image", text="my licence")
+
+    async def shown() -> bool:
+        texts = [each.content or "" for each in desk.shown_in_chatwoot(conversation)]
+        return "[image] my licence (Chatwoot did not take the file)" in texts
+
+    await until_true(shown, what="the words without the picture")
+
+
 async def test_a_candidates_braces_are_shown_and_never_rendered_not_even_in_our_notes(desk: Stack) -> None:
     phone, conversation = await met(desk)
     await phone.say("I want to talk to a person {{contact.name}}")
