@@ -27,7 +27,7 @@ SHOWN_BY_US = frozenset(
 VISIBLY_RETURNED = frozenset({"silence", "pause_over"})
 RETURNED_UNSEEN = (
     "The assistant has this conversation again. The candidate was not told: the 24-hour window is closed, or they said "
-    "stop."
+    "stop. They are told when they write."
 )
 
 
@@ -64,12 +64,13 @@ def compose(
     if fold.remarks:
         composer.note("\n".join(to_chatwoot(remark) for remark in fold.remarks))
     _answer(composer, fold, acts, now)
-    change = ownership.change
+    change, untold = ownership.change, None
     if acts.returned and change is not None and change.reason in VISIBLY_RETURNED:
         if composer.window_open(now) and not opened.opted_out:
             composer.reply(Reply(text=acts.returned), author="system", now=now)
         else:
             composer.note(RETURNED_UNSEEN)
+            untold = {**opened.intake, "handed_over": change.reason}  # the next answer begins with the line
     commit = TurnCommit(
         turn_id=turn_id,
         conversation_id=opened.conversation_id,
@@ -78,6 +79,7 @@ def compose(
         worker=worker.name,
         lease_seconds=worker.lease_seconds,
         window_at=max((event.message.sent_at for event in fold.said), default=None),
+        intake=untold,
     )
     _interviews(commit, composer, acts.interviews, now)
     handed = acts.interviews.to_person and ownership.owner is not Owner.HUMAN

@@ -7,13 +7,14 @@ from collections.abc import AsyncIterator
 import httpx
 import pytest
 
+from app.channels.whatsapp_inbound import address_of
 from app.database.conversations import Owner
 from app.local.postgres import PostgresServer
 from tests.chatwoot.interleaving_world import act, counted, fault, lift, until_idle
 from tests.chatwoot.test_ownership import until_owned
-from tests.chatwoot.test_towards_candidates import met
+from tests.chatwoot.test_towards_candidates import met, until_noted
 from tests.faults.test_takeover import in_chatwoot, status_is
-from tests.fixtures.stack import OPS_TOKEN, Phone, Process, Stack, running_stack, until_true
+from tests.fixtures.stack import NUMBER_ID, OPS_TOKEN, Phone, Process, Stack, running_stack, until_true
 
 pytestmark = pytest.mark.xdist_group("seen-policies")
 SILENCE_SECONDS = 4.0
@@ -77,6 +78,25 @@ async def test_after_the_configured_silence_the_assistant_returns_with_a_line_th
     await until_idle(lenient, phone)
     assert [BACK in (each.content or "") for each in lenient.shown_in_chatwoot(conversation)].count(True) == 1
     assert (await phone.exchange("I can drive a truck."))["text"]
+
+
+async def test_who_could_not_be_told_of_the_return_is_told_with_the_next_answer(lenient: Stack) -> None:
+    await lenient.whatsapp_http.post("/_twin/clock", json={"advance": -25 * 3600})
+    try:
+        phone = await lenient.candidate()
+        await phone.say("Hello, I am looking for work")
+
+        async def known() -> bool:
+            return await lenient.record.conversations.find(address_of(NUMBER_ID, phone.number)) is not None
+
+        await until_true(known, what="the conversation")
+        conversation = (await in_chatwoot(lenient, phone)).chatwoot.conversation_id
+        await lenient.recruiter(conversation, content="One moment")
+        await until_noted(lenient, conversation, "The candidate was not told")
+    finally:
+        await lenient.whatsapp_http.post("/_twin/clock", json={"advance": 25 * 3600})
+    await until_owned(phone, Owner.ASSISTANT)
+    assert BACK in (await phone.exchange("Hello again"))["text"]
 
 
 async def test_a_person_who_goes_on_writing_keeps_the_conversation(lenient: Stack) -> None:
