@@ -122,6 +122,7 @@ async def _decide(state: GraphState, runtime: Runtime[AgentContext]) -> dict[str
             noticed=msgspec.convert(routing["noticed"], list[Noticed]),
             found=proof.facts,
             vague=sorted({*extracted["vague"], *proof.undecided}),
+            vacancy=matching.vacancy_of(turn),
             pitch=matching.pitch_of(turn, routing["language"]),
             consent_text=runtime.context.phrasebook.consent_text(routing["language"]),
         )

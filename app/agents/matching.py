@@ -7,7 +7,7 @@ import msgspec
 from app.agents.state import Json, TurnInput
 from app.agents.turn_view import intake
 from app.recruiting.guard import PayRange
-from app.recruiting.intake import Decision, Line
+from app.recruiting.intake import Decision, Line, applied_for
 from app.recruiting.match_note import match_note, must_have_results, score_record, suggestion_note
 from app.recruiting.vacancy import Vacancy, approved_facts, pitch
 
@@ -52,6 +52,11 @@ def pay_range(vacancy: Vacancy) -> PayRange:
     """A vacancy's pay as the guard knows it."""
     pay = vacancy.pay
     return PayRange(minimum=pay.min, maximum=pay.max, currency=pay.currency, period=pay.period)
+
+
+def for_vacancy(turn: TurnInput, decision: Decision) -> bool:
+    """The vacancy says which work is wanted, so that nobody asks for it."""
+    return applied_for(vacancy_of(turn), decision.intake) is not None
 
 
 def _confirmed(decision: Decision) -> bool:

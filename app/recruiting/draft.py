@@ -6,10 +6,11 @@ import msgspec
 
 from app.recruiting.consent import Consent, Purpose, text_version
 from app.recruiting.consent import granted as is_granted
-from app.recruiting.intake import Asked, Decision, Handoff, Line, Question, Situation
+from app.recruiting.intake import Asked, Decision, Handoff, Line, Question, Situation, applied_for
 from app.recruiting.interrupts import Intent
 from app.recruiting.profile import LEVELS, NO_LICENCE, Fact, Field, kind, merge, part
 from app.recruiting.text import read
+from app.recruiting.vacancy import Vacancy
 
 REMEMBERED = 40  # withdrawn messages and edits; the transcript that a turn reads is half as long
 LIST_FIELDS = frozenset({Field.LANGUAGES, Field.LICENCES})
@@ -118,6 +119,12 @@ class Draft:
         self.intake.told.append(told)
         self.decision.lines.append(self.at.pitch)
         return True
+
+    @property
+    def vacancy(self) -> Vacancy | None:
+        """The open vacancy that the candidate has heard of and not declined: it answers which work they want."""
+        told = f"pitch:{self.intake.vacancy}" in self.intake.told
+        return applied_for(self.at.vacancy, self.intake) if told else None
 
     def confirm(self) -> None:
         """The candidate agreed to the read-back: every fact stands again, confirmed, in the place of the old row."""

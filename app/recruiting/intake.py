@@ -6,6 +6,9 @@ from app.recruiting.consent import Consent, Standing
 from app.recruiting.interrupts import Intent, Noticed
 from app.recruiting.profile import Fact
 from app.recruiting.said import Said
+from app.recruiting.vacancy import Vacancy
+
+OTHER_WORK = "other_work"  # told: this vacancy is not what they came for
 
 
 class Asked(msgspec.Struct, kw_only=True, omit_defaults=True):
@@ -36,6 +39,13 @@ class Intake(msgspec.Struct, kw_only=True, omit_defaults=True):
     edits: dict[str, str] = {}  # ids of the newest edits, with those of the messages they replaced
     last_at: float = 0.0  # Unix seconds of the last turn
     vacancy: str = ""  # code of the vacancy the candidate comes for; empty = none named, and none guessed
+
+
+def applied_for(vacancy: Vacancy | None, intake: Intake) -> Vacancy | None:
+    """The vacancy that answers which work is wanted: an open one, unless they said that they did not come for it."""
+    if vacancy is None or not vacancy.is_open or f"{OTHER_WORK}:{vacancy.code}" in intake.told:
+        return None
+    return vacancy
 
 
 class Line(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -81,7 +91,8 @@ class Situation(msgspec.Struct, kw_only=True):
     noticed: list[Noticed] = []
     found: list[Fact] = []
     vague: list[str] = []
-    pitch: Line | None = None  # what is said once of the vacancy
+    vacancy: Vacancy | None = None  # the one the candidate comes for, open or closed
+    pitch: Line | None = None  # what is said once of it
     consent_text: str = ""  # exact text of the consent question in the turn's language
 
     def has(self, *intents: Intent) -> bool:

@@ -32,6 +32,7 @@ class Intent(StrEnum):
     SENSITIVE = "sensitive"
     ADJUSTMENT = "adjustment"
     OFF_TOPIC = "off_topic"
+    OTHER_WORK = "other_work"
     QUESTION = "question"
     REMOVE = "remove"
     CHANGE = "change"
@@ -72,7 +73,8 @@ _SHORT_REQUEST = 4  # words
 _PLAUSIBLE_MINOR = 10  # "I'm 5" is a count, not an age
 _ANYWHERE = (
     Intent.STOP, Intent.HUMAN, Intent.DELETE, Intent.ABOUT_ME, Intent.BOT, Intent.DANGER, Intent.COMPLAINT,
-    Intent.SENSITIVE, Intent.ADJUSTMENT, Intent.OFF_TOPIC, Intent.CHANGE, Intent.CORRECTING, Intent.SKIP, Intent.UNSURE,
+    Intent.SENSITIVE, Intent.ADJUSTMENT, Intent.OFF_TOPIC, Intent.OTHER_WORK, Intent.CHANGE,
+    Intent.CORRECTING, Intent.SKIP, Intent.UNSURE,
 )  # fmt: skip
 # What a message may ask for even when it insults or tries to instruct us.
 REQUESTS = frozenset(

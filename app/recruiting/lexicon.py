@@ -33,7 +33,7 @@ VOLUNTEERED = (
     "pay_wish", "pay_past", "gross", "net", "permit_yes", "permit_unneeded", "permit_no", "permit_needs",
     "references_yes", "references_no", "my_contact", "until_now",
 )  # fmt: skip
-REQUESTS = ("staff", "off_topic", "correcting")
+REQUESTS = ("staff", "off_topic", "correcting", "other_work")
 REVISIONS = ("remove", "amend", "wrong", "mine", "becomes", "not", "instead", "link")
 DATES = (
     "now", "tomorrow", "day_after_tomorrow", "next", "next_after", "in", "ago_after", "day", "week", "month", "begin",

@@ -4,7 +4,7 @@ from app.recruiting.amendments import only_lost, show_known, undo
 from app.recruiting.conflicts import conflicts_of
 from app.recruiting.consent import Purpose, granted
 from app.recruiting.draft import Draft
-from app.recruiting.intake import Decision, Situation
+from app.recruiting.intake import OTHER_WORK, Decision, Situation
 from app.recruiting.interrupts import REQUESTS, Intent
 from app.recruiting.stages import WORTH_WRITING, resume, run_stage
 
@@ -150,12 +150,21 @@ def _remarks(draft: Draft) -> None:
     if at.has(Intent.SENSITIVE):
         draft.say("sensitive")
     _urgent(draft)
+    _declines_vacancy(draft)
     if at.has(Intent.OFF_TOPIC) and intake.stage != "new" and intake.off_topic < _OFF_TOPICS:
         draft.say("off_topic")
     if _side_question(draft) and not at.tapped("open"):
         _pass_question_on(draft)
     for kind_ in at.unread:
         _cannot_read(draft, kind_)
+
+
+def _declines_vacancy(draft: Draft) -> None:
+    """ "Wrong vacancy": the intake asks which work it is. The link stays until a person or another code ends it."""
+    vacancy, noticed = draft.vacancy, draft.at.noticed_in(Intent.OTHER_WORK)
+    if vacancy is not None and noticed is not None:
+        draft.intake.told.append(f"{OTHER_WORK}:{vacancy.code}")
+        draft.decision.remarks.append(f'The candidate did not come for {vacancy.code}: "{noticed.quote}"')
 
 
 def _urgent(draft: Draft) -> None:

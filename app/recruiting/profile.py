@@ -183,10 +183,14 @@ def fields_of(facts: Iterable[Fact]) -> list[str]:
     return list(dict.fromkeys(Field.LANGUAGES if kind(f.field) == LEVELS else kind(f.field) for f in facts))
 
 
-def shown_fields(facts: Iterable[Fact]) -> list[str]:
-    """Fields of a whole profile as it is read back: all that are asked, then what was told besides."""
+def shown_fields(facts: Iterable[Fact], *, for_vacancy: bool = False) -> list[str]:
+    """Fields of a whole profile as it is read back: all that are asked, then what was told besides.
+
+    `for_vacancy`: the work was not asked for, and is shown only if it was told.
+    """
     known = known_fields(facts)
-    return [*(field.value for field in Field), *(told for told in volunteered.VALUES if told in known)]
+    asked = [field.value for field in Field if not (for_vacancy and field is Field.ROLE) or field in known]
+    return [*asked, *(told for told in volunteered.VALUES if told in known)]
 
 
 def merge(current: Sequence[Fact], found: Iterable[Fact]) -> list[Fact]:

@@ -37,6 +37,8 @@ def missing(draft: Draft) -> str:
     """The first field that is neither known nor skipped; empty when nothing is left to ask."""
     known = {kind(fact.field) for fact in draft.decision.profile}
     for field in Field:
+        if field is Field.ROLE and draft.vacancy is not None:
+            continue
         if field not in known and field not in draft.intake.skipped:
             return field.value
         if field is Field.LANGUAGES and (code := _level_to_ask(draft)):
@@ -69,7 +71,8 @@ def read_back(draft: Draft, key: str = "review", attempts: int = 0) -> None:
     """Everything noted, to be confirmed or changed."""
     draft.intake.stage = "review"
     draft.decision.lines = [line for line in draft.decision.lines if line.key not in {"noted", "thank_name", "updated"}]
-    draft.ask(key, "review", choices="review", fields=shown_fields(draft.decision.profile), attempts=attempts)
+    fields = shown_fields(draft.decision.profile, for_vacancy=draft.vacancy is not None)
+    draft.ask(key, "review", choices="review", fields=fields, attempts=attempts)
 
 
 def repeat(draft: Draft, asked: Asked, *, failed: bool = False) -> None:

@@ -118,7 +118,7 @@ def _profile(draft: Draft) -> None:
         draft.ask("review_unclear", CONFLICT, choices="review", fields=conflicts)
     elif asked is not None and asked.field in {CONFLICT, CHECK}:
         _settle_conflict(draft, new)
-    elif asked is None or _answered(draft, asked, new):
+    elif asked is None or draft.at.has(Intent.OTHER_WORK) or _answered(draft, asked, new):
         note(draft, new)
         draft.intake.changing = ""
         ask_next(draft)

@@ -15,6 +15,7 @@ from tests.understanding.test_replay import replayed
 
 EXAMPLES = Path(__file__).parents[2] / "examples" / "vacancies.toml"
 ANSWERS = ("Anna de Vries", "warehouse work", "Utrecht", "immediately", "English B1", "forklift")
+FOR_A_VACANCY = ("Anna de Vries", "Utrecht", "immediately", "English B1", "forklift")  # it says which work
 
 
 @pytest.fixture
@@ -33,8 +34,8 @@ async def greeted_to_profile(phone: Phone, first: str, **fields: object) -> str:
     return str((await phone.exchange(type="tap", option="Yes, I agree"))["text"])
 
 
-async def confirmed(phone: Phone) -> None:
-    for answer in ANSWERS:
+async def confirmed(phone: Phone, answers: tuple[str, ...] = ANSWERS) -> None:
+    for answer in answers:
         said = await phone.exchange(answer)
     assert "This is what I noted" in said["text"], said
     await phone.exchange(type="tap", option="Correct")
@@ -54,7 +55,7 @@ async def test_who_comes_with_a_code_hears_of_the_work_and_the_recruiter_sees_th
     assert begun is not None
     assert (begun.status, begun.must_have_results) == ("screening", [])
 
-    await confirmed(phone)
+    await confirmed(phone, FOR_A_VACANCY)
     assert sum("€14.50" in reply["text"] for reply in await phone.replies()) == 1
     conversation = (await in_chatwoot(jobs, phone)).chatwoot.conversation_id
     note = (await until_noted(jobs, conversation, "Match with WH-102")).content or ""

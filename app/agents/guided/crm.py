@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo
 from app.agents import turn_view
 from app.agents.guided.packet import DESK_LANGUAGE, packet, profile_lines
 from app.agents.guided.router import TIER
-from app.agents.matching import note_of
+from app.agents.matching import for_vacancy, note_of
 from app.agents.state import CrmUpdate, Json, TurnInput
 from app.recruiting.intake import Decision
 from app.recruiting.literal import literal
@@ -31,10 +31,11 @@ class GuidedCrm:
         if handoff is not None:
             note = packet(turn, language, decision, handoff, self._zone)
         elif decision.stage == "done" and any(fact.confirmed for fact in decision.facts):
+            known = profile_lines(decision.profile, for_vacancy=for_vacancy(turn, decision))
             note = "\n".join(
                 [
                     "**Intake complete, confirmed by the candidate**",
-                    *(f"- {label}: {value}" for label, value in profile_lines(decision.profile)),
+                    *(f"- {label}: {value}" for label, value in known),
                 ]
             )
         elif decision.remarks:

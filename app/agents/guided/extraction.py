@@ -19,7 +19,7 @@ from app.recruiting.said import Said, as_fact
 _NO_ANSWER = frozenset(
     {
         Intent.STOP, Intent.HUMAN, Intent.DELETE, Intent.ABOUT_ME, Intent.BOT, Intent.DANGER, Intent.MINOR,
-        Intent.COMPLAINT, Intent.ADJUSTMENT, Intent.SKIP, Intent.OFF_TOPIC,
+        Intent.COMPLAINT, Intent.ADJUSTMENT, Intent.SKIP, Intent.OFF_TOPIC, Intent.OTHER_WORK,
     }
 )  # fmt: skip
 

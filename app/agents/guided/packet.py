@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 from app.agents import turn_view
+from app.agents.matching import for_vacancy
 from app.agents.state import TurnInput
 from app.recruiting import language_names
 from app.recruiting.intake import Decision, Handoff
@@ -53,7 +54,8 @@ def _summary(turn: TurnInput, decision: Decision) -> list[str]:
     more = [label for label in (*both, *(labels[field] for field in VOLUNTEERED)) if label in shown]
     said = sum(line["author"] == "candidate" for line in turn["conversation"]["transcript"]) + len(turn["inbound"])
     found = known_fields(decision.profile)
-    missing = [labels[field] for field in Field if field not in found]
+    asked = [field for field in Field if not (field is Field.ROLE and for_vacancy(turn, decision))]
+    missing = [labels[field] for field in asked if field not in found]
     return [
         "**What is known**",
         f"- {literal(known.name) if known.name else 'A candidate without a name so far'}"
@@ -85,10 +87,11 @@ def _news(turn: TurnInput, profile: list[Fact]) -> list[str]:
     return ["**New in the profile**", *lines] if lines else ["**New in the profile:** nothing"]
 
 
-def profile_lines(facts: list[Fact]) -> list[tuple[str, str]]:
+def profile_lines(facts: list[Fact], *, for_vacancy: bool = False) -> list[tuple[str, str]]:
     """Label and value of each known field, in the desk's language; in Markdown, candidates' words letter for letter."""
     labels = phrases(DESK_LANGUAGE).labels
-    shown = items(facts, shown_fields(facts), DESK_LANGUAGE, labels, room=ALONE) if facts else []
+    fields = shown_fields(facts, for_vacancy=for_vacancy)
+    shown = items(facts, fields, DESK_LANGUAGE, labels, room=ALONE) if facts else []
     return [(label, literal(value)) for label, value in shown]
 
 
