@@ -17,6 +17,7 @@ from app.agents.models.receipts import SUMMED
 from app.agents.roles import AgentContext
 from app.agents.state import Extracted, GraphState, Json, Proposal, Routing, TurnInput
 from app.recruiting import phrases, policy
+from app.recruiting.answers.closed import asked_for
 from app.recruiting.evidence_values import UNDECIDED, rejection
 from app.recruiting.guard_inbound import intents_of
 from app.recruiting.intake import Decision, Situation
@@ -80,12 +81,16 @@ def proven(turn: TurnInput, extracted: Extracted, zone: ZoneInfo) -> Proof:
     language = language if language in LANGUAGES else FALLBACK
     detect = build_detector().guess
     region = turn["conversation"].get("country", "")
+    edited = turn_view.rewritten(turn)  # new words answer what the old ones did
+    asked, now = turn_view.asked(turn), {said.message_id for said in turn_view.said_now(turn)}
     kept: list[Fact] = []
     undecided: set[str] = set()
     rejected = Counter(extracted.get("rejected", {}))
     for fact in msgspec.convert(extracted["facts"], list[Fact]):
         said = messages.get(fact.message_id)
-        reason = rejection(fact, said, language, zone, region=region)
+        again = asked_for(fact.field) if fact.field in edited.get(fact.message_id, ()) else ""
+        open_ = again or (asked if fact.message_id in now else "")
+        reason = rejection(fact, said, language, zone, region=region, asked=open_)
         if not reason and said is not None and intents_of(said.text, language, detect, said.kind):
             reason = "no_statement"
         if not reason:

@@ -73,7 +73,7 @@ def note_of(turn: TurnInput, decision: Decision) -> str:
     """The comparison, once: when the profile is confirmed, or when somebody with a confirmed one names a vacancy."""
     vacancy, others = vacancy_of(turn), others_of(turn)
     if vacancy is not None and (_confirmed(decision) or (decision.stage == "done" and _pitched(turn, decision))):
-        return match_note(vacancy, decision.profile, others)
+        return match_note(vacancy, decision.profile, others, intake=decision.intake)
     return suggestion_note(others, decision.profile) if others and _confirmed(decision) else ""
 
 
@@ -87,7 +87,7 @@ def application_of(turn: TurnInput, decision: Decision) -> Json | None:
         return {
             "vacancy": vacancy.code,
             "status": "awaiting_review",
-            "must_have_results": must_have_results(vacancy, decision.profile),
+            "must_have_results": must_have_results(vacancy, decision.profile, decision.intake),
             "score": score_record(vacancy, decision.profile),
         }
     return {"vacancy": vacancy.code, "status": "screening"} if pitched else None

@@ -87,6 +87,8 @@ class Outbound:
         for line in (*decision.lines, *([decision.question.line] if decision.question else ())):
             if line.key in {matching.OPEN_PITCH, matching.CLOSED_PITCH}:
                 yield from line.params.values()
+            if question := line.params.get("question"):
+                yield self._phrasebook.item(language, question)
             if not line.fields:
                 continue
             yield from self._phrasebook.read_back(language, line, decision.profile)

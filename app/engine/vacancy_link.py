@@ -8,6 +8,7 @@ import msgspec
 
 from app.database.conversations import OpenTurn
 from app.database.vacancies import Vacancies
+from app.recruiting.intake import Intake
 from app.recruiting.match_note import MOST_SUGGESTED, match_note, suggestion_note
 from app.recruiting.messages import InboundMessage
 from app.recruiting.profile import Fact
@@ -78,7 +79,8 @@ class VacancyLinks:
             return suggestion_note(others, facts)
         application = await self._vacancies.application(opened.candidate_id, code)
         state = application.status.replace("_", " ") if application else "none yet (it begins with the consent)"
-        return f"{match_note(vacancy, facts, others)}\n\n**Application**: {state}"
+        intake = msgspec.convert(opened.intake, Intake)
+        return f"{match_note(vacancy, facts, others, intake=intake)}\n\n**Application**: {state}"
 
 
 def facts_of(opened: OpenTurn) -> list[Fact]:

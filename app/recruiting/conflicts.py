@@ -34,7 +34,9 @@ def conflicts_of(draft: Draft, before: Sequence[Fact], new: Sequence[Fact]) -> l
 
 def _contradicts(old: Fact, new: Fact) -> bool:
     """Two values of one path (a town, the level of Dutch, night shifts), or a licence and none at all."""
-    if kind(old.field) == kind(new.field) == Field.LICENCES:
+    if kind(old.field) == kind(new.field) == Field.LICENCES and old.field != new.field:
+        if not (old.value.get("held", True) and new.value.get("held", True)):
+            return False  # "no CE" and "none at all" go together
         return (old.field == _NONE) != (new.field == _NONE)
     # Of jobs and skills the later words may tell more, not otherwise.
     return old.field == new.field and kind(new.field) not in FREE_TEXT and _plain(old) != _plain(new)

@@ -25,6 +25,7 @@ class Draft:
             situation.intake,
             skipped=list(situation.intake.skipped),
             told=list(situation.intake.told),
+            must_haves=list(situation.intake.must_haves),
             withdrawn=[*situation.intake.withdrawn, *situation.revoked][-REMEMBERED:],
             checking=False,
             edits=dict([*situation.intake.edits.items(), *situation.edits.items()][-REMEMBERED:]),
@@ -179,7 +180,8 @@ class Draft:
         for fact in list(self.decision.profile):
             if kind(fact.field) != list_field or fact.field in stated:
                 continue
-            contradicted = none in stated or fact.field == none
+            has = any(one.field in stated and one.value.get("held", True) for one in self.at.found)
+            contradicted = none in stated or (fact.field == none and has)
             if contradicted or self.intake.changing == list_field:
                 self.drop(fact)
 

@@ -168,7 +168,7 @@ def _among(family: str, kinds: tuple[str, ...], key: str) -> "Check":
         so = named(_whole(words.quote), family, kinds, words.language).get(str(fact.value.get(key)))
         if so is None or not _ours(words, past=True):
             return _UNDECIDED
-        return _FOLLOWS if so else _CONTRADICTS
+        return _FOLLOWS if so is fact.value.get("possible", True) else _CONTRADICTS
 
     return check
 

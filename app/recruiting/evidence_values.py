@@ -10,11 +10,14 @@ from zoneinfo import ZoneInfo
 
 from app.recruiting import evidence_told
 from app.recruiting.answers import availability, dates, licences, places, tongues
+from app.recruiting.answers.closed import answered as closed_answer
+from app.recruiting.answers.closed import asks_alone, path_of
 from app.recruiting.answers.reading import CHOICE_PREFIX, read_turn
 from app.recruiting.evidence import occurs
 from app.recruiting.evidence_support import Support, Words, words_follow
 from app.recruiting.language_names import mentioned, misspelt
 from app.recruiting.lexicon import in_order
+from app.recruiting.messages import Kind
 from app.recruiting.patterns import search
 from app.recruiting.profile import LEVELS, NO_LICENCE, VALUES, Fact, Field, is_valid, kind, part
 from app.recruiting.said import Said
@@ -27,8 +30,13 @@ UNDECIDED = "undecided"  # the reason whose field is asked about once more
 _REASONS = {Support.FOLLOWS: "", Support.CONTRADICTS: "value_unsupported", Support.UNDECIDED: UNDECIDED}
 
 
-def rejection(fact: Fact, said: Said | None, language: str, zone: ZoneInfo, *, region: str = "") -> str:
-    """Why a proposed fact is not stored: a word for the count; empty when it may be."""
+def rejection(
+    fact: Fact, said: Said | None, language: str, zone: ZoneInfo, *, region: str = "", asked: str = ""
+) -> str:
+    """Why a proposed fact is not stored: a word for the count; empty when it may be.
+
+    `asked`: the question that was open when the message came; a bare yes or no says something only beside it.
+    """
     if kind(fact.field) not in VALUES:
         return "forbidden_field"
     if not is_valid(fact):
@@ -37,14 +45,18 @@ def rejection(fact: Fact, said: Said | None, language: str, zone: ZoneInfo, *, r
         return "no_evidence"
     if evidence_told.is_sensitive(fact, said, language):
         return "forbidden_field"
-    return _REASONS[follows(fact, said, language, zone, region=region)]
+    return _REASONS[follows(fact, said, language, zone, region=region, asked=asked)]
 
 
-def follows(fact: Fact, said: Said, language: str, zone: ZoneInfo, *, region: str = "") -> Support:
+def follows(fact: Fact, said: Said, language: str, zone: ZoneInfo, *, region: str = "", asked: str = "") -> Support:
     """Whether `fact.value` follows from `fact.quote`, said in that message. Fields without a rule are UNDECIDED."""
     if said.choice_id.startswith(CHOICE_PREFIX):
         tapped = {found.field: found.value for found in read_turn([said], "", language, zone).facts}
         return _matches(fact.value, tapped.get(fact.field))
+    if asks_alone(asked) and fact.field == path_of(asked) and said.kind is not Kind.DOCUMENT:
+        answers = {one.field: one.value for one in closed_answer(asked, read(fact.quote), language)}
+        if fact.field in answers:
+            return _matches(fact.value, answers[fact.field])
     check = CHECKS.get(kind(fact.field))
     if check is None:
         return Support.UNDECIDED
@@ -127,6 +139,8 @@ def _licence(fact: Fact, words: Words) -> Support:
     type_, text = part(fact.field), read(words.quote)
     if fact.value.get("type") != type_:
         return Support.CONTRADICTS
+    if fact.value.get("held") is False:
+        return Support.UNDECIDED  # said only in answer to the question about this one (`follows`)
     named = {part(found.field) for found in licences.held(text, words.language, asked=True)}
     if type_ == NO_LICENCE:
         if named:

@@ -38,6 +38,7 @@ class Intake(msgspec.Struct, kw_only=True, omit_defaults=True):
     withdrawn: list[str] = []  # ids of messages that the candidate deleted or edited, the newest ones
     edits: dict[str, str] = {}  # ids of the newest edits, with those of the messages they replaced
     last_at: float = 0.0  # Unix seconds of the last turn
+    must_haves: list[str] = []  # questions put for must-haves, "CODE question" each, in order
     vacancy: str = ""  # code of the vacancy the candidate comes for; empty = none named, and none guessed
 
 

@@ -45,11 +45,15 @@ def findings(vacancy: Vacancy, facts: Sequence[Fact]) -> list[Finding]:
     return [finding(rule, facts) for rule in vacancy.must_haves]
 
 
-def finding(rule: MustHave, facts: Sequence[Fact]) -> Finding:
-    """One must-have."""
+def finding(rule: MustHave, facts: Sequence[Fact], *, whole: bool = True) -> Finding:
+    """One must-have. `whole`: licences and languages that are known are all there are."""
     about = of_field(facts, rule.field)
-    verdict = judge(rule.field, rule.op, rule.value, about, key=rule.key)
-    alone = [f for f in about if judge(rule.field, rule.op, rule.value, [f], key=rule.key) is verdict]
+
+    def verdict_of(some: Sequence[Fact]) -> Verdict:
+        return judge(rule.field, rule.op, rule.value, some, key=rule.key, whole=whole)
+
+    verdict = verdict_of(about)
+    alone = [fact for fact in about if verdict_of([fact]) is verdict]
     return Finding(rule=rule, verdict=verdict, evidence=(alone or about)[:_EVIDENCE])
 
 
@@ -58,7 +62,7 @@ def of_field(facts: Iterable[Fact], field: str) -> list[Fact]:
     return [fact for fact in facts if field in (fact.field, kind(fact.field))]
 
 
-def judge(field: str, op: str, wanted: Any, facts: Sequence[Fact], *, key: str = "") -> Verdict:
+def judge(field: str, op: str, wanted: Any, facts: Sequence[Fact], *, key: str = "", whole: bool = True) -> Verdict:
     """Whether the facts of `field` satisfy the operator. Nothing known, or nothing comparable: unknown."""
     sure = [fact for fact in facts if fact.confidence >= SURE]
     values = [value for fact in sure for value in _values(fact, key)]
@@ -66,8 +70,10 @@ def judge(field: str, op: str, wanted: Any, facts: Sequence[Fact], *, key: str =
         return Verdict.UNKNOWN
     if op == "date_before":
         return _any(_before(fact, key, wanted) for fact in sure)
+    if kind(field) == "licences" and op in ("eq", "in"):
+        op, wanted = "contains_any", wanted if isinstance(wanted, list) else [wanted]
     if op in ("contains_any", "contains_all"):
-        return _contained(field, sure, wanted, key=key, every=op == "contains_all")
+        return _contained(field, sure, wanted, key=key, every=op == "contains_all", whole=whole)
     return _any(_single(op, value, wanted) for value in values)
 
 
@@ -96,22 +102,25 @@ def _plain(value: Any) -> Any:
     return value.casefold() if isinstance(value, str) else value
 
 
-def _contained(field: str, facts: Sequence[Fact], wanted: Any, *, key: str, every: bool) -> Verdict:
-    """`every`: all that is wanted, else one of it. What was refused ("no nights") is known, too."""
+def _contained(field: str, facts: Sequence[Fact], wanted: Any, *, key: str, every: bool, whole: bool) -> Verdict:
+    """`every`: all that is wanted, else one of it. What was refused ("no nights", "no CE") is known, too."""
     if not isinstance(wanted, list) or not wanted:
         return Verdict.UNKNOWN
     has: set[Any] = set()
     refused: set[Any] = set()
     for fact in facts:
         values = [value for value in _values(fact, key) if value != NO_LICENCE]
-        (refused if fact.value.get("possible") is False else has).update(map(_plain, values))
-        if kind(field) == "licences":
+        no = fact.value.get("possible") is False or fact.value.get("held") is False
+        (refused if no else has).update(map(_plain, values))
+        if kind(field) == "licences" and not no:
             has |= {_plain(less) for value in values for less in _IMPLIED.get(str(value), ())}
     asked = {_plain(value) for value in wanted}
     if asked <= has if every else asked & has:
         return Verdict.MET
     out = asked & refused if every else asked <= refused
-    return Verdict.NOT_MET if out or kind(field) in _WHOLE else Verdict.UNKNOWN
+    listed = kind(field) in _WHOLE and any(fact.value.get("held", True) for fact in facts)
+    none_at_all = any(fact.field == f"licences.{NO_LICENCE}" for fact in facts)
+    return Verdict.NOT_MET if out or none_at_all or (listed and whole) else Verdict.UNKNOWN
 
 
 def _single(op: str, value: Any, wanted: Any) -> Verdict:

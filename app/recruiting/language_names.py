@@ -1,4 +1,4 @@
-"""Names of languages in the eight languages of the intake, from Babel's CLDR tables."""
+"""Names of languages, and of countries, in the eight languages of the intake, from Babel's CLDR tables."""
 
 import difflib
 import functools
@@ -97,3 +97,8 @@ def display(code: str, language: str) -> str:
     """Name of a spoken language for a reader of `language`; the code itself when CLDR has none."""
     name = str(Locale(language).languages.get(code, code))
     return name[:1].upper() + name[1:] if language in {"en", "de", "nl"} else name
+
+
+def country(code: str, language: str) -> str:
+    """Name of a country (ISO 3166) for a reader of `language`."""
+    return str(Locale(language).territories.get(code, code))

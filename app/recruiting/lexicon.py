@@ -18,7 +18,8 @@ INTERRUPTS = (
     "stop", "start", "human", "delete", "about_me", "bot", "danger", "complaint", "sensitive", "adjustment", "minor",
 )  # fmt: skip
 ANSWERS = (
-    "yes", "no", "unsure", "skip", "none", "greeting", "thanks", "anything", "soon", "other", "change", "native",
+    "yes", "no", "affirm", "unsure", "skip", "none", "greeting", "thanks", "anything", "soon", "other", "change",
+    "native",
 )  # fmt: skip
 FACTS = (
     "name", "name_weak", "city", "city_weak", "city_lead", "birth", "role", "role_lead", "speak", "negation", "hedge",

@@ -3,8 +3,10 @@
 from collections.abc import Sequence
 from typing import Any
 
+from app.recruiting.intake import Intake
 from app.recruiting.knockouts import Finding, Verdict, findings
 from app.recruiting.literal import literal
+from app.recruiting.must_haves import settled
 from app.recruiting.profile import Fact
 from app.recruiting.scoring import COVERAGE, RULES, Graded, Score, score
 from app.recruiting.suggestions import Suggestion, suggestions
@@ -20,9 +22,15 @@ NOTHING_OPEN = (
 )
 
 
-def match_note(vacancy: Vacancy, facts: Sequence[Fact], others: Sequence[Vacancy]) -> str:
-    """The linked vacancy; with must-haves not met, or when it is closed, also what else is open."""
-    found, scored = findings(vacancy, facts), score(vacancy, facts)
+def match_note(
+    vacancy: Vacancy, facts: Sequence[Fact], others: Sequence[Vacancy], *, intake: Intake | None = None
+) -> str:
+    """The linked vacancy; with must-haves not met, or when it is closed, also what else is open.
+
+    `intake`: what the candidate was asked, where that is known.
+    """
+    found = settled(vacancy, facts, intake) if intake is not None else findings(vacancy, facts)
+    scored = score(vacancy, facts)
     closed = "" if vacancy.is_open else " (closed)"
     lines = [
         f"**Match with {_named(vacancy)}{closed}**",
@@ -57,7 +65,7 @@ def suggestion_note(vacancies: Sequence[Vacancy], facts: Sequence[Fact], *, head
     return "\n".join([*lines, "The order is a suggestion; nothing is excluded by it."])
 
 
-def must_have_results(vacancy: Vacancy, facts: Sequence[Fact]) -> list[dict[str, Any]]:
+def must_have_results(vacancy: Vacancy, facts: Sequence[Fact], intake: Intake) -> list[dict[str, Any]]:
     """For `applications.must_have_results`: verdicts with the facts they cite, no words of the candidate."""
     return [
         {
@@ -66,7 +74,7 @@ def must_have_results(vacancy: Vacancy, facts: Sequence[Fact]) -> list[dict[str,
             "on_fail": one.rule.on_fail,
             "evidence": _cited(one.evidence),
         }
-        for one in findings(vacancy, facts)
+        for one in settled(vacancy, facts, intake)
     ]
 
 

@@ -10,11 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from app.recruiting import language_names, office_hours
+from app.recruiting.answers.closed import NO, UNSURE, YES
 from app.recruiting.intake import Decision, Line
 from app.recruiting.lexicon import LANGUAGES
 from app.recruiting.messages import Choice, Reply
-from app.recruiting.profile import CEFR, LICENCES, Fact, Field, part
+from app.recruiting.profile import CEFR, LICENCES, Fact, Field, kind, part
 from app.recruiting.readback import ABOVE_BUTTONS, ALONE, items
+from app.recruiting.volunteered import WORK_MODES
 
 FOLDER = Path(__file__).with_name("phrases")
 # WhatsApp Cloud API, interactive messages, in characters.
@@ -34,7 +36,11 @@ _BUTTON_SETS: Mapping[str, tuple[tuple[str, str], ...]] = {
     ),
     "review": (("review:correct", "correct"), ("review:change", "change"), ("review:human", "human")),
 }
-CHOICE_SETS: Mapping[str, str] = {Field.AVAILABILITY: "availability", Field.LICENCES: "licences"}
+CHOICE_SETS: Mapping[str, str] = {
+    Field.AVAILABILITY: "availability",
+    Field.LICENCES: "licences",
+    "work_mode": "work_mode",
+}
 
 
 @dataclass(frozen=True)
@@ -120,6 +126,8 @@ class Phrasebook:
         params = dict(line.params)
         if code := params.pop("language_code", ""):
             params["language"] = language_names.display(code, language)
+        if question := params.pop("question", ""):
+            params["item"] = self.item(language, question)
         if asked_at := params.pop("asked_at", ""):
             params["expected"] = self._expected(language, float(asked_at))
         if line.fields:
@@ -128,6 +136,16 @@ class Phrasebook:
             params["items"] = "\n".join(self.read_back(language, line, facts))
             params["name"] = next((value for _, value in items(facts, line.fields[:1], language, labels)), "")
         return self.text(language, line.key, **params)
+
+    def item(self, language: str, question: str) -> str:
+        """What a yes-or-no question is about, in words; an employer's own stay as they are."""
+        words, name, what = phrases(language), kind(question), part(question)
+        if name == Field.LICENCES and what in words.rows:
+            title, description = words.rows[what]
+            return f"{title} ({description})" if title == what else description
+        if name == "right_to_work":
+            return language_names.country(what, language)
+        return words.labels.get(what, what)
 
     def read_back(self, language: str, line: Line, profile: Iterable[Fact]) -> list[str]:
         """The lines that hold the candidate's own words, as the sentence reads them back."""
@@ -173,6 +191,8 @@ class Phrasebook:
             return [Choice(id=f"v1:intake:{id_}", title=words.titles[title]) for id_, title in _BUTTON_SETS[name]]
         if name.startswith("level."):
             return _rows(words, f"level.{part(name)}", CEFR, (("unsure", "not_sure"),))
+        if name == "work_mode":
+            return [Choice(id=f"v1:intake:{name}:{mode}", title=words.labels[mode]) for mode in WORK_MODES]
         if name == "licences":
             return _rows(words, name, LICENCES, (("none", "none"), ("other", "other")))
         return self._choices_about(language, *name.partition(":")[::2])
@@ -187,6 +207,9 @@ class Phrasebook:
             case "remove":
                 own = self.choices(language, CHOICE_SETS.get(about, ""))
                 return [*own, Choice(id=f"v1:intake:remove:{about}", title=words.titles["remove"])]
+            case "yes_no":
+                titles = ((YES, "yes_plain"), (NO, "no"), (UNSURE, "not_sure"))
+                return [Choice(id=f"v1:intake:{about}:{one}", title=words.titles[title]) for one, title in titles]
             case "check" if about:
                 own = self.choices(language, about)
                 return [*own, Choice(id="v1:intake:review:change", title=words.titles["change"])]

@@ -76,10 +76,11 @@ class Level(msgspec.Struct, frozen=True):
     level: str
 
 
-class Licence(msgspec.Struct, frozen=True):
-    """Driving category or certificate; `none` when the person has none."""
+class Licence(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Driving category or certificate; `none` when the person has none. `held` is false for a no to just this one."""
 
     type: str
+    held: bool = True
 
 
 VALUES: Mapping[str, type[msgspec.Struct]] = {
@@ -142,7 +143,8 @@ def is_valid(fact: Fact) -> bool:
     if isinstance(value, Level):
         return value.level in LEVEL_VALUES
     if isinstance(value, Licence):
-        return value.type in {*LICENCES, *OTHER_LICENCES, NO_LICENCE}
+        types = {*LICENCES, *OTHER_LICENCES} | ({NO_LICENCE} if value.held else set())
+        return value.type in types and part(fact.field) == value.type
     if kind(fact.field) in volunteered.VALUES:
         return volunteered.is_told(kind(fact.field), part(fact.field), value)
     return True
@@ -167,7 +169,7 @@ def assemble(facts: Iterable[Fact]) -> Profile:
                 profile.languages.setdefault(value["language"], None)
             case "language_levels":
                 profile.languages[part(fact.field)] = value["level"]
-            case Field.LICENCES:
+            case Field.LICENCES if value.get("held", True):
                 known = profile.licences or []
                 profile.licences = known if value["type"] == NO_LICENCE else [*known, value["type"]]
     return profile

@@ -1,7 +1,10 @@
 """The intake's questions: which one comes next, how it is put again, and when a person helps instead."""
 
+from app.recruiting.answers.closed import asks_alone, is_closed, path_of
 from app.recruiting.draft import Draft
 from app.recruiting.intake import Asked
+from app.recruiting.knockouts import Verdict
+from app.recruiting.must_haves import next_question, remember, rules_of, settled
 from app.recruiting.phrases import CHOICE_SETS
 from app.recruiting.profile import LANGUAGE_LEVELS_ASKED, LEVELS, Fact, Field, fields_of, kind, part, shown_fields
 from app.recruiting.volunteered import VALUES as VOLUNTEERED
@@ -13,29 +16,41 @@ _QUOTED = 200  # characters of an answer that a recruiter reads
 
 def put(draft: Draft, key: str, field: str, *, attempts: int = 0, probed: bool = False) -> None:
     """Ask for a field with its choices; `key` is ask, again or probe."""
-    level = field.startswith("level.")
-    base = field if level else CHOICE_SETS.get(field, "")
+    level, alone = field.startswith("level."), asks_alone(field) and field != draft.intake.changing
+    base = field if level else f"yes_no:{field}" if is_closed(field) else CHOICE_SETS.get(field, "")
     if field == draft.intake.changing:
         choices = f"remove:{field}"
     elif draft.checking:
         choices = f"check:{base}"
     else:
         choices = base if key != "other" else ""
-    known = level or field in set(Field)
+    known = level or alone or field in set(Field)
+    params = {"language_code": part(field)} if level else {"question": field} if alone and is_closed(field) else {}
     draft.ask(
-        f"{key}_{'level' if level else field}" if known else "new_value",
+        f"{key}_{_phrase(key, field)}" if known else "new_value",
         field,
         choices=choices,
         attempts=attempts,
         probed=probed,
         fields=[] if known else [field],
-        params={"language_code": part(field)} if level else {},
+        params=params,
     )
 
 
+def _phrase(key: str, field: str) -> str:
+    """How the phrase files name the question."""
+    if not is_closed(field):
+        return "level" if field.startswith("level.") else field
+    if key != "ask":
+        return "yes_no"
+    return "held" if kind(field) in {Field.LICENCES, "certificates"} else kind(field)
+
+
 def missing(draft: Draft) -> str:
-    """The first field that is neither known nor skipped; empty when nothing is left to ask."""
-    known = {kind(fact.field) for fact in draft.decision.profile}
+    """The first must-have and then the first field that is neither known nor skipped; empty when nothing is left."""
+    if draft.vacancy is not None and (question := next_question(draft.vacancy, draft.decision.profile, draft.intake)):
+        return question
+    known = {kind(fact.field) for fact in draft.decision.profile if fact.value.get("held", True)}
     for field in Field:
         if field is Field.ROLE and draft.vacancy is not None:
             continue
@@ -50,13 +65,43 @@ def ask_next(draft: Draft) -> None:
     """The first thing still missing, else the read-back. What was just said too vaguely is asked for more closely."""
     draft.intake.stage = "profile"
     draft.pitch()
+    look_at_must_haves(draft)
     field = missing(draft)
+    if draft.vacancy is not None and field == next_question(draft.vacancy, draft.decision.profile, draft.intake):
+        remember(draft.intake, field)
     if not field:
         read_back(draft)
     elif field in draft.at.vague and field in _PROBED:
         put(draft, "probe", field, probed=True)
     else:
         put(draft, "ask", field)
+
+
+def look_at_must_haves(draft: Draft) -> None:
+    """One that is not met is told to recruiters at once and to the candidate once, as no more than that (Art. 22)."""
+    vacancy = draft.vacancy
+    if vacancy is None:
+        return
+    for one in settled(vacancy, draft.decision.profile, draft.intake):
+        told = f"not_met:{vacancy.code}:{one.rule.id}"
+        if one.verdict is not Verdict.NOT_MET or told in draft.intake.told:
+            continue
+        if not any(known.startswith(f"not_met:{vacancy.code}:") for known in draft.intake.told):
+            draft.say("must_have_review")
+        draft.intake.told.append(told)
+        words = "; ".join(f'"{fact.quote}"' for fact in one.evidence)
+        draft.decision.remarks.append(f"Must-have not met: {one.rule.title} ({words}). A person decides.")
+
+
+def leave_open(draft: Draft, question: str) -> None:
+    """A must-have without a clear answer: unknown, which people settle. The intake goes on."""
+    if draft.vacancy is not None:
+        rules = rules_of(question, draft.vacancy, draft.decision.profile)
+        titles = ", ".join(rule.title for rule in rules) or question
+        draft.decision.remarks.append(
+            f'Must-have left open: {titles} (answer: "{_words(draft)}"). A person looks at it.'
+        )
+    skip(draft, question)
 
 
 def _level_to_ask(draft: Draft) -> str:
@@ -101,8 +146,11 @@ def leave_vague(draft: Draft, field: str) -> None:
 
 def remark_vague(draft: Draft, field: str) -> None:
     """What was said, for the recruiter; no value is made of it."""
-    words = " / ".join(" ".join(said.text.split())[:_QUOTED] for said in draft.at.said)
-    draft.decision.remarks.append(f'Not clear enough to note as {field}: "{words}"')
+    draft.decision.remarks.append(f'Not clear enough to note as {field}: "{_words(draft)}"')
+
+
+def _words(draft: Draft) -> str:
+    return " / ".join(" ".join(said.text.split())[:_QUOTED] for said in draft.at.said)
 
 
 def skip(draft: Draft, field: str) -> None:
@@ -128,6 +176,9 @@ def misunderstood(draft: Draft) -> None:
 
 def note(draft: Draft, new: list[Fact]) -> None:
     """Show that it was heard: what replaces something, several facts, a computed day, or what nobody asked for."""
+    asked = draft.intake.asked
+    if asked is not None and asks_alone(asked.field) and not draft.corrects(new):
+        new = [fact for fact in new if fact.field != path_of(asked.field)]
     fields = fields_of(new)
     if draft.corrects(new):
         draft.say("updated", fields=fields)

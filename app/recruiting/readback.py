@@ -33,13 +33,24 @@ def _parts(profile: Profile, facts: Sequence[Fact], field: str, language: str, l
             return [labels["immediately" if profile.immediate else "from"].format(date=day)]
         case Field.LANGUAGES if profile.languages:
             return [_language(code, level, language, labels) for code, level in profile.languages.items()]
-        case Field.LICENCES if profile.licences is not None:
-            return profile.licences or [labels["none"]]
+        case Field.LICENCES if any(kind(fact.field) == field for fact in facts):
+            return _licences(profile, facts, labels)
         case Field.NAME | Field.ROLE | Field.CITY:
             return [getattr(profile, field) or labels["unknown"]]
         case told if told in TOLD:
             return told_parts(told, [fact for fact in facts if kind(fact.field) == told], language, labels)
     return [labels["unknown"]]
+
+
+def _licences(profile: Profile, facts: Sequence[Fact], labels: Labels) -> list[str]:
+    """What somebody has, and what they answered that they have not."""
+    without = [fact.value["type"] for fact in facts if kind(fact.field) == Field.LICENCES and not _held(fact)]
+    parts = [*(profile.licences or []), *(labels["not_possible"].format(kind=type_) for type_ in without)]
+    return parts or [labels["none"]]
+
+
+def _held(fact: Fact) -> bool:
+    return bool(fact.value.get("held", True))
 
 
 def _language(code: str, level: str | None, language: str, labels: Labels) -> str:

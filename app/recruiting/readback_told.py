@@ -5,11 +5,11 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 import phonenumbers
-from babel import Locale
 from babel.dates import format_date
 from babel.numbers import format_currency, format_decimal
 from babel.units import format_unit
 
+from app.recruiting.language_names import country
 from app.recruiting.profile import Fact
 
 Labels = Mapping[str, str]
@@ -60,11 +60,7 @@ def _hours(value: Value, language: str, labels: Labels) -> str:
 
 def _permit(value: Value, language: str, labels: Labels) -> str:
     status = labels[value["status"]]
-    return f"{_country(value['country'], language)}: {status}" if value.get("country") else status
-
-
-def _country(code: str, language: str) -> str:
-    return str(Locale(language).territories.get(code, code))
+    return f"{country(value['country'], language)}: {status}" if value.get("country") else status
 
 
 def _shift(value: Value, _language: str, labels: Labels) -> str:
@@ -114,7 +110,7 @@ _WORDS: Final[Mapping[str, Callable[[Value, str, Labels], str]]] = {
     "right_to_work": _permit,
     "hours": _hours,
     "shifts": _shift,
-    "contract_preference": lambda value, _language, labels: labels[value["kind"]],
+    "contract_preference": _shift,
     "work_mode": lambda value, _language, labels: labels[value["mode"]],
     "salary_expectation": _salary,
     "notice_period": _notice,

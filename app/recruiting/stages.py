@@ -3,17 +3,22 @@
 from collections.abc import Callable
 
 from app.recruiting.amendments import CHECK, amend, vague_aside, vague_change
+from app.recruiting.answers.closed import asks_alone
+from app.recruiting.answers.reading import CHOICE_PREFIX
 from app.recruiting.conflicts import CONFLICT, conflicts_of
 from app.recruiting.consent import Purpose, granted
-from app.recruiting.draft import Draft
+from app.recruiting.draft import LIST_FIELDS, Draft
 from app.recruiting.intake import Asked
 from app.recruiting.interrupts import Intent, Noticed
+from app.recruiting.must_haves import asked_in, is_answered, next_question
 from app.recruiting.profile import LEVELS, Fact, Field, fields_of, kind, part
 from app.recruiting.questions import (
     CLARIFICATIONS,
     ask_next,
     clarify,
+    leave_open,
     leave_vague,
+    look_at_must_haves,
     missing,
     misunderstood,
     note,
@@ -25,6 +30,7 @@ from app.recruiting.questions import (
     which_change,
 )
 from app.recruiting.revisions import fields_named
+from app.recruiting.said import Said
 
 WORTH_WRITING = frozenset({"voice", "audio", "document", "image"})  # kinds that hold an answer
 SMALL_TALK = (Intent.THANKS, Intent.GREETING, Intent.START)
@@ -114,6 +120,8 @@ def _profile(draft: Draft) -> None:
     before = list(draft.decision.profile)
     new = draft.keep(found)
     asked = draft.intake.asked
+    if asked is not None and asked.field in LIST_FIELDS and any(kind(fact.field) == asked.field for fact in new):
+        draft.intake.told.append(f"whole:{asked.field}")
     if conflicts := conflicts_of(draft, before, new):
         draft.ask("review_unclear", CONFLICT, choices="review", fields=conflicts)
     elif asked is not None and asked.field in {CONFLICT, CHECK}:
@@ -154,15 +162,18 @@ def _answered(draft: Draft, asked: Asked, new: list[Fact]) -> bool:
     stated = draft.at.found if draft.intake.changing else draft.decision.profile
     if asked.field.startswith("level."):
         return any(fact.field == f"{LEVELS}.{part(asked.field)}" for fact in [*stated, *new])
-    return any(kind(fact.field) == asked.field for fact in [*stated, *new])
+    if asked.field == draft.intake.changing:
+        return any(kind(fact.field) == asked.field for fact in [*stated, *new])
+    return is_answered(asked.field, [*stated, *new])
 
 
 def _unanswered(draft: Draft, asked: Asked) -> None:
     """Skip, probe once, clarify twice, then a person helps. Side questions and small talk cost no attempt."""
     at = draft.at
-    level = asked.field.startswith("level.")
-    if at.has(Intent.SKIP) or (level and (at.has(Intent.UNSURE) or at.tapped(asked.field) or asked.attempts >= 1)):
-        skip(draft, asked.field)
+    level, alone = asked.field.startswith("level."), _asked_for_vacancy(draft, asked)
+    tapped = at.tapped(asked.field) is not None or (alone and at.has(Intent.NO))
+    if at.has(Intent.SKIP) or ((level or alone) and (at.has(Intent.UNSURE) or tapped or asked.attempts >= 1)):
+        leave_open(draft, asked.field) if alone else skip(draft, asked.field)
     elif (tap := at.tapped(asked.field)) is not None and tap.choice_id.endswith(":other"):
         put(draft, "other", asked.field, attempts=asked.attempts, probed=True)
     elif asked.field in at.vague and not asked.probed:
@@ -178,11 +189,28 @@ def _unanswered(draft: Draft, asked: Asked) -> None:
         clarify(draft, asked)
 
 
+def _asked_for_vacancy(draft: Draft, asked: Asked) -> bool:
+    """A must-have's own question: asked once, clarified once, and then a matter for people."""
+    own = asks_alone(asked.field) or asked.field.startswith("level.")
+    return own and asked.field != draft.intake.changing and asked.field in asked_in(draft.intake)
+
+
 def _costs_nothing(draft: Draft) -> bool:
     """Nothing in the turn was meant as an answer; a yes to the list of what is known is none to the question either."""
     at = draft.at
     confirms = at.has(Intent.YES) and (at.intake.checking or at.tapped("review") is not None)
-    return (not draft.moves_on and not at.unread) or draft.returning or confirms or at.has(*SMALL_TALK)
+    return (
+        (not draft.moves_on and not at.unread)
+        or draft.returning
+        or confirms
+        or at.has(*SMALL_TALK)
+        or (bool(at.said) and all(_late_tap(draft, said) for said in at.said))
+    )
+
+
+def _late_tap(draft: Draft, said: Said) -> bool:
+    """A button of a must-have question that is not open any more."""
+    return any(said.choice_id.startswith(f"{CHOICE_PREFIX}{question}:") for question in asked_in(draft.intake))
 
 
 def _reviewing(draft: Draft) -> None:
@@ -262,6 +290,11 @@ def _done(draft: Draft) -> None:
     new = draft.keep(at.found)
     conflicts_of(draft, before, new)
     pitched = draft.pitch()
+    if pitched and draft.vacancy is not None and next_question(draft.vacancy, draft.decision.profile, draft.intake):
+        note(draft, new)
+        ask_next(draft)
+        return
+    look_at_must_haves(draft)
     if new or pitched:
         draft.say("updated", fields=fields_of(new)) if new else draft.say("done_already")
         return

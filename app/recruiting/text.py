@@ -15,6 +15,7 @@ _LOOSE = str.maketrans(
 _MARKS = "\u0300-\u036f\u0610-\u061a\u064b-\u065f\u0670\u0640\u200c\u200d"
 _WORD = re.compile(rf"[\w{_MARKS}]+(?:['’ʼ`´′][\w{_MARKS}]+)*")
 _BREAK = re.compile(r"[.,!?;:()\n…–—،؟؛¿¡|]|\s-\s")
+_SENTENCE_END = re.compile(r"[.!;\n…؛](?=\s|$)|[?؟]")
 _QUESTION = re.compile(r"[?؟]")
 
 
@@ -49,6 +50,12 @@ class Clause:
             starts.append(at)
             at += len(word.folded) + 1
         self._starts = starts
+
+    @property
+    def asks(self) -> bool:
+        """Its sentence ends in a question mark of any script."""
+        end = _SENTENCE_END.search(self.source, self.words[-1].end) if self.words else None
+        return end is not None and end[0] in "?؟"
 
     def span(self, start: int, end: int) -> tuple[int, int]:
         """Offsets in the original text for the folded range; needs at least one word in it."""

@@ -12,6 +12,7 @@ from babel.units import format_compound_unit
 FALLBACK = "en"  # of texts, where a vacancy has none in the candidate's language
 HUMAN_REVIEW = "human_review"  # the only thing that may follow from a must-have that is not met (GDPR Art. 22)
 ASK_THEN_HUMAN = "ask_once_then_human"
+MOST_MUST_HAVES = 5  # product §1a: about a minute
 OPS = (
     "eq", "in", "contains_any", "contains_all", "gte", "lte", "date_before", "true", "within_travel_minutes",
 )  # fmt: skip

@@ -21,12 +21,21 @@ from app.recruiting.patterns import Phrases, search
 from app.recruiting.profile import LEVEL_VALUES, VALUES, kind
 from app.recruiting.scoring import HIGHEST
 from app.recruiting.text import read
-from app.recruiting.vacancy import ASK_THEN_HUMAN, HUMAN_REVIEW, OPS, Vacancy, Words, in_language, pay_text
+from app.recruiting.vacancy import (
+    ASK_THEN_HUMAN,
+    HUMAN_REVIEW,
+    MOST_MUST_HAVES,
+    OPS,
+    Vacancy,
+    Words,
+    in_language,
+    pay_text,
+)
 from app.recruiting.vacancy_codes import CODE
 
 Place = tuple[str | int, ...]
 _DATA = Path(__file__).with_name("vacancy_data") / "words.toml"
-MOST_MUST_HAVES, MOST_PITCH = 5, 300  # product §1a, §1f
+MOST_PITCH = 300  # product §1f
 _LEAST_REASON = 10  # characters
 _LANGUAGE_FIELDS = ("languages", "language_levels")
 _LIST_OPS = ("in", "contains_any", "contains_all")

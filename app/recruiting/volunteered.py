@@ -94,9 +94,10 @@ class Shift(_Told, frozen=True):
 
 
 class Contract(_Told, frozen=True):
-    """One of `CONTRACTS`."""
+    """One of `CONTRACTS`; `possible` is false for a no to it."""
 
     kind: str
+    possible: bool = True
 
 
 class WorkMode(_Told, frozen=True):

@@ -17,11 +17,13 @@ PARAMS = {
     "items": "", "name": "Anna", "language": "English", "when": "Monday 1 December, 11:00",
     "title": "Warehouse operator", "task": "You pick orders.", "place": "Utrecht, early shift.", "pay": "€14.50 per hour",
     "labels": "Town", "interview": "Warehouse\nTuesday 8 December, 10:00-10:30\nUtrecht", "zone": "Netherlands Time",
+    "item": "CE (Truck with trailer)",
 }  # fmt: skip
 BOOK = Phrasebook(COMPANY)
 CHOICE_SETS = (
     "open", "open_again", "consent", "availability", "review", "level.nl", "licences", "change", "check:",
     "check:availability", "check:licences", "check:level.nl", "remove:city", "remove:availability", "remove:licences",
+    "yes_no:licences.CE", "check:yes_no:shifts.night", "work_mode", "check:work_mode",
 )  # fmt: skip
 # Stems of what may never be asked (product §1i), in all languages at once.
 FORBIDDEN = re.compile(

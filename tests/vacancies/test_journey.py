@@ -15,7 +15,15 @@ from tests.understanding.test_replay import replayed
 
 EXAMPLES = Path(__file__).parents[2] / "examples" / "vacancies.toml"
 ANSWERS = ("Anna de Vries", "warehouse work", "Utrecht", "immediately", "English B1", "forklift")
-FOR_A_VACANCY = ("Anna de Vries", "Utrecht", "immediately", "English B1", "forklift")  # it says which work
+# Must-haves first, and nobody asks which work.
+FOR_A_VACANCY = (
+    "forklift",
+    "B1",
+    "Anna de Vries",
+    "Utrecht",
+    "immediately",
+    "English",
+)
 
 
 @pytest.fixture
@@ -141,3 +149,52 @@ async def test_a_closed_vacancy_is_said_to_be_closed_and_takes_no_application(jo
     assert "closed" in said
     assert "€" not in said
     assert await application(jobs, phone, "WH-900") is None
+
+
+async def test_must_haves_are_asked_with_buttons_and_a_no_goes_to_a_person(jobs: Stack) -> None:
+    phone = await jobs.candidate()
+    said = await greeted_to_profile(phone, "Hello, I am interested in #WH-102")
+    assert "Forklift" in said.splitlines()[-1]
+    conversation = (await in_chatwoot(jobs, phone)).chatwoot.conversation_id
+    said = str((await phone.exchange(type="tap", option="No"))["text"])
+    assert "A recruiter will look at this personally" in said
+    note = (await until_noted(jobs, conversation, "Must-have not met")).content or ""
+    assert "Forklift certificate" in note
+    assert "“No”" in note or '"No"' in note
+    said = str((await phone.exchange(type="tap", option="Not sure"))["text"])
+    assert said == "What is your name?"
+    assert (await until_noted(jobs, conversation, "Must-have left open")).content
+
+    for answer in ("Anna de Vries", "Utrecht", "immediately", "Polish B2", "B"):
+        said = str((await phone.exchange(answer))["text"])
+    assert "no forklift" in said, "the answer is read back"
+    await phone.exchange(type="tap", option="Correct")
+    replies = [str(reply["text"]).lower() for reply in await phone.replies()]
+    assert sum("a recruiter will look at this" in reply for reply in replies) == 1
+    assert not any(word in reply for reply in replies for word in ("reject", "unfortunately", "not suitable"))
+    assert len(replies) <= 12
+    reviewed = await application(jobs, phone, "WH-102")
+    assert reviewed is not None
+    assert reviewed.status == "awaiting_review"
+    assert {one["id"]: one["verdict"] for one in reviewed.must_have_results} == {
+        "forklift": "not_met", "english": "unknown",
+    }  # fmt: skip
+    facts = {fact.field: fact.quote for fact in (await phone.view()).facts}
+    assert facts["licences.forklift"] == "No"
+
+
+async def test_a_second_vacancy_asks_only_what_it_needs_besides(jobs: Stack) -> None:
+    phone = await jobs.candidate()
+    await greeted_to_profile(phone, "Hello, I am interested in #WH-102")
+    await confirmed(phone, FOR_A_VACANCY)
+    said = str((await phone.exchange("and #TR-207"))["text"])
+    assert "CE" in said.splitlines()[-1]
+    begun = await application(jobs, phone, "TR-207")
+    assert begun is not None
+    assert begun.status == "screening"
+    said = str((await phone.exchange("yes, since 2015"))["text"])
+    assert "This is what I noted" in said
+    await phone.exchange(type="tap", option="Correct")
+    reviewed = await application(jobs, phone, "TR-207")
+    assert reviewed is not None
+    assert (reviewed.status, reviewed.must_have_results[0]["verdict"]) == ("awaiting_review", "met")

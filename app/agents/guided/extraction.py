@@ -7,6 +7,7 @@ import msgspec
 from app.agents import turn_view
 from app.agents.guided.router import TIER
 from app.agents.state import Extracted, TurnInput
+from app.recruiting.answers.closed import asked_for
 from app.recruiting.answers.reading import read_turn, volunteered
 from app.recruiting.guard_inbound import intents_of
 from app.recruiting.interrupts import Intent, in_text
@@ -71,7 +72,9 @@ class GuidedExtraction:
 
     def _answered_again(self, said: Said, fields: list[str], language: str) -> list[Fact]:
         """An edited message answers what it answered before: "Delft", where "Utrecht" was the town."""
-        asked = dict.fromkeys(f"level.{part(field)}" if kind(field) == LEVELS else kind(field) for field in fields)
+        asked = dict.fromkeys(
+            f"level.{part(field)}" if kind(field) == LEVELS else asked_for(field) or kind(field) for field in fields
+        )
         return [fact for one in asked for fact in read_turn([said], one, language, self._zone).facts]
 
     def _is_no_answer(self, said: Said, language: str, asked: str, known: list[Fact]) -> bool:

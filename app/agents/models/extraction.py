@@ -6,7 +6,7 @@ asks for counts as vaguely answered.
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -59,7 +59,9 @@ class ModelExtraction:
         language = turn_view.language(turn)
         language = language if language in LANGUAGES else FALLBACK
         region = turn["conversation"].get("country", "")
-        kept, fallen = self._supported(read_facts(thought.output, messages), messages, language, region)
+        now = {said.message_id for said in turn_view.said_now(turn)}
+        asked = {said.message_id: turn_view.asked(turn) for said in messages if said.message_id in now}
+        kept, fallen = self._supported(read_facts(thought.output, messages), messages, language, region, asked)
         facts = merged(by_rules, kept)
         stated = {kind(fact.field) for fact in facts}
         vague = {*base["vague"], *thought.output.vague, *(kind(fact.field) for fact, why in fallen if why == UNDECIDED)}
@@ -87,7 +89,10 @@ class ModelExtraction:
         if not consenting and (reason := unasked(turn)):
             return reason
         asked = turn_view.intake(turn).asked
-        surely = any(asked and kind(fact.field) == asked.field and fact.confidence >= _READ_SURELY for fact in by_rules)
+        surely = any(
+            asked and asked.field in {fact.field, kind(fact.field)} and fact.confidence >= _READ_SURELY
+            for fact in by_rules
+        )
         words = sum(len(message.text.split()) for message in own_words(turn))
         return "short_answer" if surely and words <= _SHORT_WORDS else ""
 
@@ -100,7 +105,7 @@ class ModelExtraction:
         )
 
     def _supported(
-        self, facts: list[Fact], messages: Sequence[Said], language: str, region: str
+        self, facts: list[Fact], messages: Sequence[Said], language: str, region: str, asked: Mapping[str, str]
     ) -> tuple[list[Fact], list[tuple[Fact, str]]]:
         """Facts that their words prove, without details that they do not; and those that fell, with the reason."""
         by_id = {said.message_id: said for said in messages}
@@ -108,7 +113,8 @@ class ModelExtraction:
         for whole in facts:
             said = by_id[whole.message_id]
             fact = provable(whole, said, language)
-            if reason := rejection(fact, said, language, self._zone, region=region):
+            open_ = asked.get(fact.message_id, "")
+            if reason := rejection(fact, said, language, self._zone, region=region, asked=open_):
                 fallen.append((fact, reason))
             else:
                 kept.append(msgspec.structs.replace(fact, confidence=_CERTAIN))

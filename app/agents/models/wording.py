@@ -21,6 +21,7 @@ from app.recruiting.text import read
 
 _FREE_KINDS = ("ask_", "again_", "probe_", "other_")
 _FREE = frozenset({"thank_name", "question_later", "resumed", "start_when_ready", "done_already"})
+_RESOLVED = frozenset({"language_code", "question", "asked_at"})  # parameters that the phrasebook puts into words
 ANSWERABLE = "question_later"  # may become an answer, if approved facts hold one
 MOST_CHARACTERS = 300  # of one piece (product §1f)
 _LANGUAGE_WORDS = 4  # shorter pieces are too short to tell
@@ -55,15 +56,17 @@ def pieces_of(decision: Decision, phrasebook: Phrasebook, language: str) -> list
             text=phrasebook.line(language, line, decision.profile),
             free=line.key in _FREE or line.key.startswith(_FREE_KINDS),
             asks=asks,
-            keep=_kept_words(line, language, decision.profile),
+            keep=_kept_words(line, language, decision.profile, phrasebook),
         )
         for number, (line, asks) in enumerate(lines, start=1)
     ]
 
 
-def _kept_words(line: Line, language: str, profile: Sequence[Fact]) -> tuple[str, ...]:
-    """What was filled into the sentence: a name, a language, values read back."""
-    values = [value for name, value in line.params.items() if name != "language_code"]
+def _kept_words(line: Line, language: str, profile: Sequence[Fact], phrasebook: Phrasebook) -> tuple[str, ...]:
+    """What was filled into the sentence: a name, a language, a licence, values read back."""
+    values = [value for name, value in line.params.items() if name not in _RESOLVED]
+    if question := line.params.get("question"):
+        values.append(phrasebook.item(language, question))
     if code := line.params.get("language_code"):
         values.append(language_names.display(code, language))
     if line.fields:

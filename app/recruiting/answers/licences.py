@@ -24,11 +24,11 @@ def _found(type_: str, quote: str, confidence: float) -> Found:
     return Found(field=f"{Field.LICENCES}.{type_}", value={"type": type_}, quote=quote, confidence=confidence)
 
 
-def _categories(clause: Clause, language: str, *, loose: bool) -> dict[str, Found]:
+def _categories(clause: Clause, language: str, *, loose: bool, alone: bool) -> dict[str, Found]:
     begin, stop = clause.words[0].start, clause.words[-1].end
     part = clause.source[begin:stop]
     matches = list(_CATEGORY.finditer(part.upper() if loose else part))
-    if len(clause.words) > 1:  # Romanian "am" is "I have"
+    if not alone:  # Romanian "am" is "I have"
         matches = [match for match in matches if part[match.start() : match.end()] != "am"]
     spans = [_span(clause, begin + match.start(), begin + match.end()) for match in matches]
     found = {}
@@ -65,7 +65,8 @@ def held(text: Text, language: str, *, asked: bool) -> list[Found]:
     about = [says(clause, "licence", language) for clause in text.clauses]
     for clause, speaks in zip(text.clauses, about, strict=True):
         if asked or any(about):
-            found |= _categories(clause, language, loose=asked and len(text.words) <= _SHORT)
+            words = len(text.words)
+            found |= _categories(clause, language, loose=asked and words <= _SHORT, alone=words == 1)
         certificates = _certificates(clause, language)
         if not (asked or speaks):
             certificates.pop("forklift", None)  # "I want forklift work" holds no certificate

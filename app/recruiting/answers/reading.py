@@ -5,13 +5,14 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from app.recruiting.answers import availability, forms, licences, names, places, roles, tongues
+from app.recruiting.answers import availability, closed, forms, licences, names, places, roles, tongues
 from app.recruiting.answers.told import contact, told
 from app.recruiting.clauses import says
 from app.recruiting.messages import Kind
-from app.recruiting.profile import LEVELS, NO_LICENCE, Fact, Field, part
+from app.recruiting.profile import LEVELS, NO_LICENCE, Fact, Field, kind, part
 from app.recruiting.said import READABLE, Found, Said, as_fact
 from app.recruiting.text import Text, read
+from app.recruiting.volunteered import ANY_COUNTRY
 
 CHOICE_PREFIX = "v1:intake:"
 _UNSURE_WORDS = 2  # an answer said as a question: "Utrecht?"
@@ -33,7 +34,10 @@ def _own_words(said: Said, language: str) -> Text:
 
 def _tapped(said: Said, zone: ZoneInfo) -> list[Found]:
     """A tapped button or row; ids are `v1:intake:<field>:<value>`. Old taps still mean their field."""
-    field, _, value = said.choice_id.removeprefix(CHOICE_PREFIX).partition(":")
+    field, _, value = said.choice_id.removeprefix(CHOICE_PREFIX).rpartition(":")
+    if closed.asks_alone(field):
+        answer = closed.tapped(field, value, said.text)
+        return [answer] if answer is not None else []
     if field == Field.AVAILABILITY and value == "now":
         return [availability.at_once(said, zone)]
     if field == Field.AVAILABILITY and value == "month":
@@ -86,6 +90,8 @@ def answered(said: Said, asked: str, language: str, zone: ZoneInfo) -> list[Foun
     if said.kind is Kind.CONTACTS:
         return []  # a card names somebody; it answers nothing
     text = _own_words(said, language)
+    if closed.asks_alone(asked):
+        return closed.answered(asked, text, language) if said.kind is not Kind.DOCUMENT else []
     if asked in {Field.NAME, Field.ROLE, Field.CITY}:
         if said.kind is Kind.DOCUMENT:
             return []  # a heading is no answer; what a file says of itself was read as volunteered
@@ -168,10 +174,12 @@ def read_turn(
             if said.choice_id.startswith(CHOICE_PREFIX) or said.message_id in passed or not said.text.strip():
                 continue
             # "No" is an answer about licences; Dutch "nu" is "now", and no other word of small talk is a day.
-            if asked not in {Field.LICENCES, Field.AVAILABILITY} and _small_talk(said, language):
+            small = asked not in {Field.LICENCES, Field.AVAILABILITY} and not closed.is_closed(asked)
+            if small and _small_talk(said, language):
                 continue
             found = [] if _wonders(said, asked, language) else answered(said, asked, language, zone)
             if found:
+                facts = {f: one for f, one in facts.items() if not _said_again(one, said, asked)}
                 facts |= {one.field: as_fact(one, said) for one in found}
                 # "Anything with" may be the beginning of an answer that the next message ends.
                 if asked not in {Field.LANGUAGES, Field.LICENCES} and not any("open" in one.value for one in found):
@@ -181,6 +189,12 @@ def read_turn(
     _drop_contradicting_none(facts)
     _drop_work_in_a_name(facts, messages)
     return Reading(facts=list(facts.values()), vague=sorted(set(vague)))
+
+
+def _said_again(fact: Fact, said: Said, asked: str) -> bool:
+    """ "I need a permit" without a country, in answer to the question about one."""
+    general = f"right_to_work.{ANY_COUNTRY}"
+    return fact.field == general and fact.message_id == said.message_id and kind(asked) == kind(general)
 
 
 def _drop_contradicting_none(facts: dict[str, Fact]) -> None:
