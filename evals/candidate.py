@@ -1,8 +1,9 @@
 """A scripted candidate: answers the question that is open, with what the dialogue says for it."""
 
+from app.recruiting.answers.closed import is_closed
 from app.recruiting.conflicts import CONFLICT
 from app.recruiting.messages import Choice, InboundMessage, Kind, Reply
-from app.recruiting.profile import Field, part
+from app.recruiting.profile import Field, kind, part
 from evals.dialogues import Dialogue, DialogueError, Message, Utterance, messages_of
 from evals.matching import folded
 
@@ -115,7 +116,7 @@ class Candidate:
 
 def fields_answered(questions: set[str]) -> set[str]:
     """Kinds of fact that answers to these questions can give."""
-    kinds = {question for question in questions if question in set(Field)}
+    kinds = {kind(question) for question in questions if question in set(Field) or is_closed(question)}
     if any(question.startswith("level.") for question in questions) or Field.LANGUAGES in kinds:
         kinds.add("language_levels")
     return kinds

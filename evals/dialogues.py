@@ -1,5 +1,6 @@
 """Dialogues as data: who the candidate is, what they answer to which question, and what must come of it."""
 
+import functools
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
@@ -7,7 +8,11 @@ from typing import Any
 
 import msgspec
 
+from app.recruiting.vacancy import Vacancy
+from app.recruiting.vacancy_file import check_file
+
 FOLDER = Path(__file__).with_name("scripts")
+VACANCIES = Path(__file__).parents[1] / "examples" / "vacancies.toml"
 MONDAY = 1_795_428_000.0  # 2026-11-23 10:00 in Amsterdam: relative days in the expectations are counted from here
 QUALIFIED = 12  # messages of ours until the profile is confirmed (product §1a)
 ANY = "any"
@@ -37,9 +42,10 @@ class Expectation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What the record must hold at the end. Fields that are left out must stay unknown.
 
     `name`, `role` and `city` list accepted spellings; `languages` maps ISO 639-1 to a level, "" for an unknown one;
-    `licences = []` means that the candidate said they have none. `facts` are all other fields of the profile: a value
-    (`email = "a@b.nl"`), parts of a value (`salary_expectation = { min = 15 }`), or a list of items or parts of the
-    path (`shifts = ["night"]`). `messages` are the most of ours; `with_models` where models must need fewer.
+    `licences = []` means that the candidate said they have none, "no CE" a no to just that one. `facts` are all other
+    fields of the profile: a value (`email = "a@b.nl"`), parts of a value (`salary_expectation = { min = 15 }`), or a
+    list of items or parts of the path (`shifts = ["night"]`). `messages` are the most of ours; `with_models` where
+    models must need fewer.
     `replies`: what must stand in our answer to these words of the candidate.
     """
 
@@ -88,6 +94,22 @@ class Dialogue(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     hears: dict[str, str] = {}
     country: str = ""
     language: str = ""
+    vacancy: str = ""  # code in `VACANCIES` that the candidate comes for
+
+
+@functools.cache
+def _vacancies() -> dict[str, Vacancy]:
+    return {vacancy.code: vacancy for vacancy in check_file(VACANCIES).vacancies}
+
+
+def vacancy_of(dialogue: Dialogue) -> Vacancy | None:
+    """What the candidate comes for. Raises DialogueError for a code that the examples do not have."""
+    if not dialogue.vacancy:
+        return None
+    found = _vacancies().get(dialogue.vacancy)
+    if found is None:
+        raise DialogueError(f"{dialogue.id}: {VACANCIES.name} has no vacancy {dialogue.vacancy}")
+    return found
 
 
 def utterances(dialogue: Dialogue) -> list[Utterance]:

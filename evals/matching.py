@@ -88,7 +88,7 @@ def found_items(facts: Iterable[Fact]) -> dict[str, list[Found]]:
             case Field.AVAILABILITY:
                 new = [_one(value["from"])]
             case Field.LANGUAGES | Field.LICENCES:
-                new = [_one(part(fact.field))]
+                new = [_one(part(fact.field) if value.get("held", True) else f"no {part(fact.field)}")]
             case _ if kind(fact.field) == LEVELS:
                 new = [_one(f"{part(fact.field)} {value['level']}")]
             case _:

@@ -5,6 +5,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
+from app.agents.matching import pay_range
 from app.recruiting.evidence import occurs
 from app.recruiting.evidence_values import Support, follows
 from app.recruiting.guard import GuardContext, check
@@ -13,7 +14,8 @@ from app.recruiting.languages import build_detector
 from app.recruiting.phrases import Company
 from app.recruiting.profile import Fact, kind, part
 from app.recruiting.said import Said
-from evals.dialogues import ANY, Expectation
+from app.recruiting.vacancy import approved_facts, pitch
+from evals.dialogues import ANY, Expectation, vacancy_of
 from evals.matching import Count, counts, folded, found_items, wanted_items
 from evals.runner import Run
 
@@ -109,6 +111,7 @@ def _texts(fact: Fact) -> list[str]:
 def _guard(run: Run, company: Company) -> list[str]:
     """Rules that our messages break, by the outbound guard."""
     hits = []
+    vacancy = vacancy_of(run.dialogue)
     for turn in run.turns:
         context = GuardContext(
             language=turn.language or "en",
@@ -117,6 +120,16 @@ def _guard(run: Run, company: Company) -> list[str]:
             names=[company.name],
             verbatim=turn.own,
         )
+        if vacancy is not None:
+            told = pitch(vacancy, context.language)
+            approved = approved_facts(vacancy, context.language)
+            context = msgspec.structs.replace(
+                context,
+                pay=pay_range(vacancy),
+                approved=approved,
+                names=[*context.names, vacancy.city],
+                verbatim=[*context.verbatim, *told.values(), *approved],
+            )
         for reply in turn.replies:
             hits += [f"{one.rule} ({one.detail}): {reply.text[one.start : one.end]}" for one in check(reply, context)]
     return hits

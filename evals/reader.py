@@ -100,7 +100,7 @@ class Reader:
         value: Json = {Field.LANGUAGES.value: [], Field.LICENCES.value: []}
         for n, fact in facts.values():
             _put(value, schema, n, fact)
-        vague = not any(kind(field) == asked for field in facts) and self._says_it_again(asked, messages)
+        vague = not any(asked in {field, kind(field)} for field in facts) and self._says_it_again(asked, messages)
         return value | {"vague": [asked] if vague else []}
 
     def _facts(self, said: Said, asked: str) -> Iterator[Fact]:
@@ -187,7 +187,8 @@ def _put(value: Json, schema: Json, n: int, fact: Fact) -> None:
             day = {"day": fact.value["from"], "precision": fact.value.get("precision", "day")}
             value[name] = words | day | {"immediate": bool(fact.value.get("immediate"))}
         case Field.LICENCES:
-            value[name].append(words | {"type": fact.value["type"]})
+            if fact.value.get("held", True):  # a no to one of them is read by rules
+                value[name].append(words | {"type": fact.value["type"]})
         case Field.LANGUAGES:
             known = next((one for one in value[name] if one["code"] == part(fact.field)), None)
             if known is None:

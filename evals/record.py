@@ -8,6 +8,7 @@ from app.agents.state import ConversationState, Json, Proposal, TranscriptLine, 
 from app.recruiting.messages import InboundMessage, Reply
 from app.recruiting.profile import Fact
 from app.recruiting.said import Said, heard
+from app.recruiting.vacancy import Vacancy
 
 TRANSCRIPT_LINES = 20  # as many as `open_turn` returns
 
@@ -15,7 +16,7 @@ TRANSCRIPT_LINES = 20  # as many as `open_turn` returns
 class Record:
     """One candidate's conversation. Applies proposals in the engine's order: facts, consents, intake, ownership."""
 
-    def __init__(self, country: str, now: float) -> None:
+    def __init__(self, country: str, now: float, vacancy: Vacancy | None = None) -> None:
         self.now = now
         self.language: str | None = None
         self.intake: Json = {}
@@ -27,6 +28,7 @@ class Record:
         self.ever: list[Fact] = []  # every fact that was stored at some time
         self.said: dict[str, Said] = {}  # the candidate's messages by id
         self._country = country
+        self._vacancy = vacancy
         self._transcript: list[TranscriptLine] = []
         self._turns = 0
 
@@ -43,6 +45,9 @@ class Record:
             window_expires_at=None,
             country=self._country,
         )
+        if self._vacancy is not None:  # as the engine links it
+            conversation["intake"] |= {"vacancy": self._vacancy.code}
+            conversation["vacancy"] = msgspec.to_builtins(self._vacancy)
         return TurnInput(
             turn_id=f"turn-{self._turns + 1}",
             attempt=0,

@@ -13,7 +13,7 @@ from app.recruiting.phrases import phrases
 from app.recruiting.profile import Fact, shown_fields
 from app.recruiting.readback import items
 from evals.candidate import Candidate, fields_answered
-from evals.dialogues import MONDAY, Dialogue, DialogueError
+from evals.dialogues import MONDAY, Dialogue, DialogueError, vacancy_of
 from evals.record import Record
 
 MOST_TURNS = 40  # an assistant that asks in circles is stopped here
@@ -58,7 +58,7 @@ class Run(msgspec.Struct, kw_only=True):
 
 async def play(graph: Graph, context: AgentContext, dialogue: Dialogue) -> Run:
     """Play until the candidate has nothing more to say. A person who leads is not talked over: no turn is thought."""
-    candidate, record = Candidate(dialogue, MONDAY), Record(dialogue.country, MONDAY)
+    candidate, record = Candidate(dialogue, MONDAY), Record(dialogue.country, MONDAY, vacancy_of(dialogue))
     turns: list[Turn] = []
     qualified, broken = 0, ""
     while len(turns) < MOST_TURNS:

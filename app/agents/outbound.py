@@ -19,6 +19,7 @@ from app.recruiting.messages import Reply
 from app.recruiting.phrases import Phrasebook, phrases, version
 from app.recruiting.profile import assemble
 from app.recruiting.vacancy import title_of
+from app.recruiting.vacancy_answers import ANSWER, QUOTED
 from app.telemetry.logs import get_logger
 from app.telemetry.metrics import GUARD_BLOCKS
 
@@ -26,6 +27,7 @@ log = get_logger()
 APPROVED = ("about", "bot")  # phrases whose statements a model may repeat
 TECHNICAL = "technical"  # the fixed sentence, and the reason of the handoff that follows it
 _GUIDED = "guided"
+_EMPLOYERS = frozenset({matching.OPEN_PITCH, matching.CLOSED_PITCH, ANSWER, QUOTED})  # lines in an employer's words
 
 
 _NO_PRINTS = PromptPrints()
@@ -85,7 +87,7 @@ class Outbound:
     def _verbatim(self, language: str, decision: Decision) -> Iterator[str]:
         """Our lines that hold the words of others: a candidate's own, an employer's about a vacancy."""
         for line in (*decision.lines, *([decision.question.line] if decision.question else ())):
-            if line.key in {matching.OPEN_PITCH, matching.CLOSED_PITCH}:
+            if line.key in _EMPLOYERS:
                 yield from line.params.values()
             if question := line.params.get("question"):
                 yield self._phrasebook.item(language, question)

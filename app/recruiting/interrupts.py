@@ -13,6 +13,7 @@ from app.recruiting.messages import InboundMessage, Kind
 from app.recruiting.patterns import captured, search
 from app.recruiting.profile import Field
 from app.recruiting.text import Clause, Text, read
+from app.recruiting.vacancy_questions import asks_about_vacancy
 
 
 class Intent(StrEnum):
@@ -194,7 +195,8 @@ def in_text(original: str, language: str, asked: str = "") -> list[tuple[Intent,
         found |= {i: original.strip() for i in (Intent.YES, Intent.NO) if _first_clause(text, i, language)}
     _settle_conflicts(found, text, language)
     answered_at_once = {Intent.BOT, Intent.ABOUT_ME, Intent.HUMAN, Intent.DELETE, Intent.OFF_TOPIC}
-    if text.asks and not answered_at_once & found.keys():
+    asks = text.asks or asks_about_vacancy(original, language)
+    if asks and not answered_at_once & found.keys():
         found[Intent.QUESTION] = original.strip()
     order = list(Intent)
     return sorted(found.items(), key=lambda item: order.index(item[0]))

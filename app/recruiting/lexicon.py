@@ -35,6 +35,7 @@ VOLUNTEERED = (
     "references_yes", "references_no", "my_contact", "until_now",
 )  # fmt: skip
 REQUESTS = ("staff", "off_topic", "correcting", "other_work")
+TOPICS = ("pay", "hours", "place", "start", "contract", "travel", "housing", "training", "clothes")  # of a vacancy
 REVISIONS = ("remove", "amend", "wrong", "mine", "becomes", "not", "instead", "link")
 DATES = (
     "now", "tomorrow", "day_after_tomorrow", "next", "next_after", "in", "ago_after", "day", "week", "month", "begin",
@@ -86,6 +87,8 @@ def _load(code: str) -> Lexicon:
     patterns["ask_for"] = Phrases(data["language"]["ask_for"])
     patterns["date_now"] = Phrases(data["dates"]["now"])
     patterns |= {name: Phrases(data["requests"][name]) for name in (*REQUESTS, *REVISIONS)}
+    patterns["asking"] = Phrases(data["questions"]["asking"])
+    patterns |= {f"ask_{topic}": Phrases(data["questions"][topic]) for topic in TOPICS}
     dates = data["dates"]
     return Lexicon(
         code=code,

@@ -4,9 +4,10 @@ from app.recruiting.amendments import only_lost, show_known, undo
 from app.recruiting.conflicts import conflicts_of
 from app.recruiting.consent import Purpose, granted
 from app.recruiting.draft import Draft
-from app.recruiting.intake import OTHER_WORK, Decision, Situation
+from app.recruiting.intake import OTHER_WORK, Decision, Situation, applied_for
 from app.recruiting.interrupts import REQUESTS, Intent
 from app.recruiting.stages import WORTH_WRITING, resume, run_stage
+from app.recruiting.vacancy_answers import answers
 
 VERSION = "intake-1"
 PAUSE = 24 * 3600.0  # seconds after which the conversation is taken up with a line of recap
@@ -176,15 +177,31 @@ def _urgent(draft: Draft) -> None:
 
 
 def _pass_question_on(draft: Draft) -> None:
-    """Recruiters get every question; before consent what we do with data is explained once, at once."""
+    """Recruiters get every question; before consent what we do with data is explained once, at once.
+
+    What the vacancy's approved facts answer is answered; the rest a person answers, and the candidate hears by when.
+    """
     noticed = draft.at.noticed_in(Intent.QUESTION)
-    draft.decision.remarks.append(f"The candidate asks: {noticed.quote if noticed else ''}")
-    if draft.at.carrying(Intent.QUESTION) <= draft.at.carrying(Intent.OFF_TOPIC):
-        return  # declined
+    remark = f"The candidate asks: {noticed.quote if noticed else ''}"
+    asking = draft.at.carrying(Intent.QUESTION) - draft.at.carrying(Intent.OFF_TOPIC)
+    vacancy = applied_for(draft.at.vacancy, draft.intake)
+    if asking and vacancy is not None:
+        texts = [said.text for said in draft.at.said if said.message_id in asking]
+        found = answers(vacancy, texts, draft.at.language)
+        draft.decision.lines += found.lines
+        if found.topics:
+            remark += f" (answered from the approved facts: {', '.join(found.topics)})"
+        if found.lines and not found.rest:
+            asking = set()
+    draft.decision.remarks.append(remark)
+    if not asking:
+        return  # declined or answered
     unexplained = draft.intake.stage in {"open", "consent"} and "about" not in draft.intake.told
-    draft.say("about" if unexplained else "question_later")
     if unexplained:
+        draft.say("about")
         draft.intake.told.append("about")
+    else:
+        draft.say("question_later", asked_at=f"{draft.at.now:.0f}")
 
 
 def _side_question(draft: Draft) -> bool:

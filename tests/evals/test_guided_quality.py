@@ -20,7 +20,7 @@ FLOOR = 0.98  # precision and recall of every field; seen: 1.0
 PERSONAS = {
     "plain", "talkative", "vague", "angry", "switch", "typos", "fragments", "voice", "cv", "liar", "injector", "stop",
     "human", "minor", "changer", "sensitive", "roundabout", "nickname", "unheard wish", "taken back", "correction",
-    "about me", "off topic", "volunteers",
+    "about me", "off topic", "volunteers", "applies",
 }  # fmt: skip
 # Dialogues that do not come out as expected, each with the reason. One that does must leave this list.
 KNOWN: dict[str, str] = {}
@@ -66,6 +66,9 @@ def check_personas(report: EvalReport) -> None:
         if persona == "stop":
             assert run.opted_out, run.dialogue.id
             assert len(run.turns[-1].replies) == 1, "one confirmation, then silence"
+        if persona == "applies":
+            assert 0 < run.qualified_after <= 12, run.dialogue.id
+            assert "role" not in {turn.asked for turn in run.turns}, "the vacancy says which work"
         if persona == "plain":
             assert 0 < run.qualified_after <= 12, run.dialogue.id
 

@@ -18,6 +18,7 @@ PARAMS = {
     "title": "Warehouse operator", "task": "You pick orders.", "place": "Utrecht, early shift.", "pay": "€14.50 per hour",
     "labels": "Town", "interview": "Warehouse\nTuesday 8 December, 10:00-10:30\nUtrecht", "zone": "Netherlands Time",
     "item": "CE (Truck with trailer)",
+    "answer": "Travel costs are paid.",
 }  # fmt: skip
 BOOK = Phrasebook(COMPANY)
 CHOICE_SETS = (

@@ -198,3 +198,18 @@ async def test_a_second_vacancy_asks_only_what_it_needs_besides(jobs: Stack) -> 
     reviewed = await application(jobs, phone, "TR-207")
     assert reviewed is not None
     assert (reviewed.status, reviewed.must_have_results[0]["verdict"]) == ("awaiting_review", "met")
+
+
+async def test_a_question_is_answered_from_approved_facts_and_another_by_a_person(jobs: Stack) -> None:
+    phone = await jobs.candidate()
+    await greeted_to_profile(phone, "Hello, I am interested in #WH-102")
+    said = str((await phone.exchange("Yes. Do you pay travel costs?"))["text"])
+    assert "Travel costs are paid from 10 km, up to 40 km a day." in said
+    assert "How well do you speak English?" in said, "the answer counts, too"
+    said = str((await phone.exchange("Is there a canteen?"))["text"])
+    assert "I pass your question to a colleague, who will answer you here (expected by: " in said
+    conversation = (await in_chatwoot(jobs, phone)).chatwoot.conversation_id
+    assert await until_noted(jobs, conversation, "(answered from the approved facts: travel)")
+    assert (await until_noted(jobs, conversation, "canteen")).content == "The candidate asks: Is there a canteen?"
+    facts = {fact.field: fact.quote for fact in (await phone.view()).facts}
+    assert facts == {"licences.forklift": "Yes"}

@@ -104,9 +104,10 @@ def answered(question: str, text: Text, language: str) -> list[Found]:
     statement = _statement(text)
     if not statement.clauses:
         return []
+    begin, end = statement.clauses[0].words[0].start, statement.clauses[-1].words[-1].end
+    quote = text.original[begin:end]
     if question in OPEN:
-        return list(_in_words(question, statement, language))
-    quote = text.original.strip()
+        return list(_in_words(question, quote, statement, language))
     found: dict[str, Found] = {}
     if kind(question) == Field.LICENCES:
         held = licences.held(statement, language, asked=True)
@@ -122,9 +123,7 @@ def answered(question: str, text: Text, language: str) -> list[Found]:
     return list(found.values())
 
 
-def _in_words(question: str, statement: Text, language: str) -> Iterator[Found]:
-    begin, end = statement.clauses[0].words[0].start, statement.clauses[-1].words[-1].end
-    quote = statement.original[begin:end]
+def _in_words(question: str, quote: str, statement: Text, language: str) -> Iterator[Found]:
     if question == "work_mode":
         modes = [
             mode for one in stretches(quote) for mode, so in named(one, "mode", WORK_MODES, language).items() if so

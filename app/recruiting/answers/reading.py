@@ -12,6 +12,7 @@ from app.recruiting.messages import Kind
 from app.recruiting.profile import LEVELS, NO_LICENCE, Fact, Field, kind, part
 from app.recruiting.said import READABLE, Found, Said, as_fact
 from app.recruiting.text import Text, read
+from app.recruiting.vacancy_questions import statement_of
 from app.recruiting.volunteered import ANY_COUNTRY
 
 CHOICE_PREFIX = "v1:intake:"
@@ -133,6 +134,13 @@ def _wonders(said: Said, asked: str, language: str) -> bool:
     return unsure or (text.asks and len(text.words) > _UNSURE_WORDS)
 
 
+def _statement(said: Said, asked: str, language: str) -> Said:
+    """The answer beside a question that lists understand: "Utrecht. And what does it pay?"."""
+    if asked not in {Field.NAME, Field.ROLE, Field.CITY}:
+        return said
+    return msgspec.structs.replace(said, text=statement_of(said.text, language))
+
+
 def _small_talk(said: Said, language: str) -> bool:
     """Greetings, thanks, yes and no answer no open question."""
     whole = read(said.text).whole
@@ -177,7 +185,8 @@ def read_turn(
             small = asked not in {Field.LICENCES, Field.AVAILABILITY} and not closed.is_closed(asked)
             if small and _small_talk(said, language):
                 continue
-            found = [] if _wonders(said, asked, language) else answered(said, asked, language, zone)
+            told_part = _statement(said, asked, language)
+            found = [] if _wonders(told_part, asked, language) else answered(told_part, asked, language, zone)
             if found:
                 facts = {f: one for f, one in facts.items() if not _said_again(one, said, asked)}
                 facts |= {one.field: as_fact(one, said) for one in found}
