@@ -74,7 +74,9 @@ def note_of(turn: TurnInput, decision: Decision) -> str:
     vacancy, others = vacancy_of(turn), others_of(turn)
     if vacancy is not None and (_confirmed(decision) or (decision.stage == "done" and _pitched(turn, decision))):
         return match_note(vacancy, decision.profile, others, intake=decision.intake)
-    return suggestion_note(others, decision.profile) if others and _confirmed(decision) else ""
+    if not others or not _confirmed(decision):
+        return ""
+    return suggestion_note(others, decision.profile, intake=decision.intake)
 
 
 def application_of(turn: TurnInput, decision: Decision) -> Json | None:

@@ -57,7 +57,7 @@ class VacancyLinks:
             vacancy = await self._vacancies.find(str(known))
         others: list[Vacancy] = []
         if stage in _NEARLY_DONE or (named and stage == "done"):
-            ordered = suggestions(await self._vacancies.open(), facts_of(opened))
+            ordered = suggestions(await self._vacancies.open(), facts_of(opened), intake_of(opened))
             others = [one.vacancy for one in ordered[: MOST_SUGGESTED + 1]]
         return Linked(vacancy, others)
 
@@ -76,11 +76,15 @@ class VacancyLinks:
         vacancy = await self._vacancies.find(code) if code else None
         others = await self._vacancies.open()
         if vacancy is None:
-            return suggestion_note(others, facts)
+            return suggestion_note(others, facts, intake=intake_of(opened))
         application = await self._vacancies.application(opened.candidate_id, code)
         state = application.status.replace("_", " ") if application else "none yet (it begins with the consent)"
-        intake = msgspec.convert(opened.intake, Intake)
-        return f"{match_note(vacancy, facts, others, intake=intake)}\n\n**Application**: {state}"
+        return f"{match_note(vacancy, facts, others, intake=intake_of(opened))}\n\n**Application**: {state}"
+
+
+def intake_of(opened: OpenTurn) -> Intake:
+    """The record's memory of the policy."""
+    return msgspec.convert(opened.intake, Intake)
 
 
 def facts_of(opened: OpenTurn) -> list[Fact]:

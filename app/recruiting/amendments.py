@@ -1,10 +1,12 @@
 """What the policy does when a candidate takes a message back, removes a fact or wants one changed, at any stage."""
 
+from app.recruiting.answers.closed import asked_for, is_closed, path_of
 from app.recruiting.conflicts import CONFLICT, conflicts_of
 from app.recruiting.consent import Purpose, granted
 from app.recruiting.draft import Draft
 from app.recruiting.interrupts import Intent, Noticed
-from app.recruiting.profile import LEVELS, Field, fields_of, kind, part
+from app.recruiting.must_haves import asked_in
+from app.recruiting.profile import LEVELS, Fact, Field, fields_of, kind, part
 from app.recruiting.questions import ask_next, note, probe, put, remark_vague, repeat, which_change
 
 CHECK = "check"  # what the open question is about when only the list of what is known is open
@@ -30,6 +32,7 @@ def _remove(draft: Draft, wish: Noticed) -> None:
             draft.drop(fact)
     draft.removed.append(field)
     if gone:
+        _ask_no_more(draft, gone)
         draft.decision.remarks.append(f"The candidate had this removed: {field}.")
     asked = draft.intake.asked
     left = any(kind(fact.field) == name for fact in draft.decision.profile)
@@ -38,6 +41,16 @@ def _remove(draft: Draft, wish: Noticed) -> None:
         draft.intake.skipped.append(name)
     if draft.intake.changing == name:
         draft.intake.changing = ""
+
+
+def _ask_no_more(draft: Draft, gone: list[Fact]) -> None:
+    """No must-have asks for what was just removed."""
+    asked = {path_of(question): question for question in asked_in(draft.intake) if is_closed(question)}
+    for fact in gone:
+        level = f"level.{part(fact.field)}" if kind(fact.field) == LEVELS else ""
+        question = level or asked.get(fact.field) or asked_for(fact.field)
+        if question and question not in draft.intake.skipped:
+            draft.intake.skipped.append(question)
 
 
 def only_lost(draft: Draft) -> None:

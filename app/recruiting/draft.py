@@ -114,12 +114,16 @@ class Draft:
 
     def pitch(self) -> bool:
         """The vacancy in three lines, once; whether it is said now."""
-        told = f"pitch:{self.intake.vacancy}"
-        if self.at.pitch is None or told in self.intake.told:
+        if self.at.pitch is None or not self.unheard:
             return False
-        self.intake.told.append(told)
+        self.intake.told.append(f"pitch:{self.intake.vacancy}")
         self.decision.lines.append(self.at.pitch)
         return True
+
+    @property
+    def unheard(self) -> bool:
+        """The candidate has come for a vacancy of which they were not told yet."""
+        return self.at.pitch is not None and f"pitch:{self.intake.vacancy}" not in self.intake.told
 
     @property
     def vacancy(self) -> Vacancy | None:

@@ -48,15 +48,17 @@ def match_note(
         ]
     other = [each for each in others if each.code != vacancy.code]
     if other and (failed or closed):
-        lines += ["", suggestion_note(other, facts, heading="**Also open**")]
+        lines += ["", suggestion_note(other, facts, heading="**Also open**", intake=intake)]
     return "\n".join(lines)
 
 
-def suggestion_note(vacancies: Sequence[Vacancy], facts: Sequence[Fact], *, heading: str = "") -> str:
+def suggestion_note(
+    vacancies: Sequence[Vacancy], facts: Sequence[Fact], *, heading: str = "", intake: Intake | None = None
+) -> str:
     """The first three open vacancies with the reasons for their order."""
     if not vacancies:
         return NOTHING_OPEN
-    ordered = suggestions(vacancies, facts)
+    ordered = suggestions(vacancies, facts, intake)
     lines = [heading or "**No vacancy is linked to this conversation. Open ones that may fit:**"]
     lines += [_suggested(one) for one in ordered[:MOST_SUGGESTED]]
     more = len(ordered) - MOST_SUGGESTED

@@ -9,7 +9,7 @@ from app.recruiting.interrupts import REQUESTS, Intent
 from app.recruiting.stages import WORTH_WRITING, resume, run_stage
 from app.recruiting.vacancy_answers import answers
 
-VERSION = "intake-1"
+VERSION = "intake-2"
 PAUSE = 24 * 3600.0  # seconds after which the conversation is taken up with a line of recap
 # Interrupts that hand over, most urgent first: intent, urgency, what the recruiter reads.
 HANDOFFS = (

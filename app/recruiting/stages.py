@@ -126,7 +126,7 @@ def _profile(draft: Draft) -> None:
         draft.ask("review_unclear", CONFLICT, choices="review", fields=conflicts)
     elif asked is not None and asked.field in {CONFLICT, CHECK}:
         _settle_conflict(draft, new)
-    elif asked is None or draft.at.has(Intent.OTHER_WORK) or _answered(draft, asked, new):
+    elif asked is None or draft.unheard or draft.at.has(Intent.OTHER_WORK) or _answered(draft, asked, new):
         note(draft, new)
         draft.intake.changing = ""
         ask_next(draft)
@@ -220,7 +220,7 @@ def _reviewing(draft: Draft) -> None:
     before = list(draft.decision.profile)
     new = draft.keep(at.found)
     conflicts_of(draft, before, new)
-    if new or draft.decision.profile != before or draft.lost:
+    if new or draft.decision.profile != before or draft.lost or draft.unheard:
         ask_next(draft)
     elif at.has(Intent.YES):
         _finish(draft)

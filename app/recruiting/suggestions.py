@@ -4,7 +4,9 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
+from app.recruiting.intake import Intake
 from app.recruiting.knockouts import Finding, Verdict, findings
+from app.recruiting.must_haves import settled
 from app.recruiting.profile import Fact, Field
 from app.recruiting.text import fold, read
 from app.recruiting.vacancy import Vacancy
@@ -27,14 +29,17 @@ class Suggestion(msgspec.Struct, frozen=True, kw_only=True):
         return [finding for finding in self.findings if finding.verdict is Verdict.NOT_MET]
 
 
-def suggestions(vacancies: Iterable[Vacancy], facts: Sequence[Fact]) -> list[Suggestion]:
-    """All of them: fewest must-haves not met, then most shared words, then the same town, then by code."""
+def suggestions(vacancies: Iterable[Vacancy], facts: Sequence[Fact], intake: Intake | None = None) -> list[Suggestion]:
+    """All of them: fewest must-haves not met, then most shared words, then the same town, then by code.
+
+    `intake`: what the candidate was asked, where that is known.
+    """
     wanted = _words(str(fact.value.get("title", "")) for fact in facts if fact.field == Field.ROLE)
     towns = {fold(str(fact.value.get("city", ""))) for fact in facts if fact.field == Field.CITY}
     made = [
         Suggestion(
             vacancy=vacancy,
-            findings=findings(vacancy, facts),
+            findings=findings(vacancy, facts) if intake is None else settled(vacancy, facts, intake),
             shared=_shared(wanted, vacancy),
             same_city=fold(vacancy.city) in towns,
         )

@@ -4,6 +4,7 @@ import re
 
 import msgspec
 
+from app.recruiting.clauses import says
 from app.recruiting.lexicon import TOPICS, in_order, knowing
 from app.recruiting.patterns import search
 from app.recruiting.text import Clause, read
@@ -25,8 +26,11 @@ def questions_in(original: str, language: str) -> list[Sentence]:
     """Sentences with a question mark, and those that begin as questions do and name a topic."""
     found = []
     for sentence in _sentences(original):
+        marked = any(mark in sentence for mark in _MARKS)
+        if not (marked or _begins_asking(sentence, language)):
+            continue
         topics = topics_in(sentence, language)
-        if any(mark in sentence for mark in _MARKS) or (topics and _begins_asking(sentence, language)):
+        if marked or topics:
             found.append(Sentence(sentence.strip(), topics))
     return found
 
@@ -45,8 +49,7 @@ def statement_of(original: str, language: str) -> str:
     told = [sentence for sentence in _sentences(original) if sentence.strip() not in questions]
     # One stretch of the message, so that what is read in it can be quoted.
     rest = max(told, key=len, default=original)
-    words = [word.folded for word in read(rest).words]
-    if len(words) > _BESIDE or any(search(one.patterns["negation"], word) for one in in_order("") for word in words):
+    if len(read(rest).words) > _BESIDE or any(says(clause, "negation", language) for clause in read(rest).clauses):
         return original  # "I don't understand. Which town?" answers nothing
     return rest
 
@@ -76,4 +79,5 @@ def _begins_asking(sentence: str, language: str) -> bool:
     """By its first clause of some length: "Hi, what is the pay", but not "in Utrecht, where I work"."""
     clauses = read(sentence).clauses
     first = next((clause for clause in clauses if len(clause.words) > _SHORT), clauses[0])
-    return any(search(lexicon.patterns["asking"], first.folded) for lexicon in in_order(language))
+    known = knowing("asking", first.folded, language)
+    return any(search(lexicon.patterns["asking"], first.folded) for lexicon in known)

@@ -207,3 +207,30 @@ async def test_a_bare_yes_proves_nothing_where_something_else_was_asked(talk: Ca
     assert [one.field for one in proven(turn, forged, conversation.context.zone).facts] == ["licences.forklift"]
     turn["conversation"]["intake"] |= {"asked": {"field": "level.en"}}
     assert proven(turn, forged, conversation.context.zone).facts == []
+
+
+async def test_a_vacancy_named_in_the_middle_is_told_and_asked_at_once(talk: Callable[..., Talk]) -> None:
+    conversation = talk(language="en", consents=[CONSENT])
+    await conversation.say("Hello there")
+    await conversation.say("Anna")
+    conversation.vacancy = EXAMPLES["WH-102"]
+    await conversation.say("I mean #WH-102")
+    assert "€14.50" in conversation.said
+    assert asked(conversation) == "licences.forklift"
+    for answer in ("yes", "B1", "Utrecht", "now", "English"):
+        await conversation.say(answer)
+    assert asked(conversation) == "review"
+    conversation.vacancy = EXAMPLES["TR-207"]
+    await conversation.say("#TR-207")
+    assert asked(conversation) == "licences.CE", "a list of which one was asked is not whole"
+    await conversation.say("yes")
+    assert asked(conversation) == "review"
+
+
+async def test_what_was_removed_is_not_asked_for_again(talk: Callable[..., Talk]) -> None:
+    conversation = await begun(talk)
+    await conversation.say("yes")
+    await conversation.say("remove my forklift licence")
+    assert conversation.facts == []
+    assert asked(conversation) == "level.en"
+    assert verdicts(conversation)[0] is Verdict.UNKNOWN

@@ -12,7 +12,7 @@ from app.recruiting.amounts import western_digits
 from app.recruiting.answers import licences
 from app.recruiting.answers.told_words import country, named, permit
 from app.recruiting.clauses import says
-from app.recruiting.lexicon import in_order
+from app.recruiting.lexicon import in_order, knowing
 from app.recruiting.patterns import search
 from app.recruiting.profile import LICENCES, OTHER_LICENCES, Field, kind, part
 from app.recruiting.said import Found
@@ -181,7 +181,7 @@ def _begins(text: Text, language: str) -> bool | None:
     for place in (text.clauses[0].folded, text.words[0].folded):
         if (said := _said(place, language)) is not None:
             return None if said and negated else said
-    weak = any(search(one.patterns["hedge"], text.whole.folded) for one in in_order(language))
+    weak = says(text.whole, "hedge", language)
     return False if negated and not weak and len(text.words) <= _SHORT else None
 
 
@@ -195,4 +195,4 @@ def _said(place: str, language: str) -> bool | None:
 
 
 def _negates(word: str, language: str) -> bool:
-    return any(search(lexicon.patterns["negation"], word) for lexicon in in_order(language))
+    return any(search(lexicon.patterns["negation"], word) for lexicon in knowing("negation", word, language))
