@@ -234,3 +234,9 @@ async def test_what_was_removed_is_not_asked_for_again(talk: Callable[..., Talk]
     assert conversation.facts == []
     assert asked(conversation) == "level.en"
     assert verdicts(conversation)[0] is Verdict.UNKNOWN
+
+
+async def test_a_handoff_tells_which_must_have_is_open(talk: Callable[..., Talk]) -> None:
+    conversation = await begun(talk)
+    await conversation.say("I want to talk to a person")
+    assert "**Open question:** Licences: forklift" in (conversation.proposals[-1]["crm"]["note"] or "")

@@ -10,7 +10,7 @@ from app.recruiting import language_names
 from app.recruiting.intake import Decision, Handoff
 from app.recruiting.literal import literal
 from app.recruiting.phrases import phrases
-from app.recruiting.profile import Fact, Field, assemble, fields_of, known_fields, shown_fields
+from app.recruiting.profile import Fact, Field, assemble, fields_of, kind, known_fields, part, shown_fields
 from app.recruiting.readback import ALONE, items
 from app.recruiting.volunteered import VALUES as VOLUNTEERED
 from app.recruiting.window import expires_at
@@ -25,7 +25,7 @@ _NO_SUGGESTION = frozenset({"danger", "minor", "delete"})
 def packet(turn: TurnInput, language: str, decision: Decision, handoff: Handoff, zone: ZoneInfo) -> str:
     """Reason, five lines, what is new in the profile, open question, a reply to begin with, window, last words."""
     asked = decision.intake.asked
-    question = phrases(DESK_LANGUAGE).labels.get(asked.field, asked.field) if asked else "none"
+    question = _question(asked.field) if asked else "none"
     return "\n".join(
         [
             f"**Handoff: {handoff.reason}** ({handoff.urgency})",
@@ -40,6 +40,14 @@ def packet(turn: TurnInput, language: str, decision: Decision, handoff: Handoff,
             *map(literal, decision.remarks),
         ]
     )
+
+
+def _question(field: str) -> str:
+    """The open question in a recruiter's words: "Shifts: night"."""
+    labels = phrases(DESK_LANGUAGE).labels
+    if field in labels or kind(field) not in labels:
+        return labels.get(field, field)
+    return f"{labels[kind(field)]}: {labels.get(part(field), part(field))}"
 
 
 def _summary(turn: TurnInput, decision: Decision) -> list[str]:
