@@ -6,11 +6,13 @@ import msgspec
 
 from app.agents.state import Json, TurnInput
 from app.agents.turn_view import intake
+from app.recruiting.conflicts import CONFLICT
 from app.recruiting.guard import PayRange
 from app.recruiting.intake import Decision, Line, applied_for
-from app.recruiting.match_note import match_note, must_have_results, score_record, suggestion_note
+from app.recruiting.match_note import match_note, must_have_results, queue_labels, score_record, suggestion_note
 from app.recruiting.vacancy import Vacancy, approved_facts, pitch
 
+CONTRADICTION = "review-contradiction"  # a label
 OPEN_PITCH, CLOSED_PITCH = "pitch", "pitch_closed"
 
 
@@ -77,6 +79,17 @@ def note_of(turn: TurnInput, decision: Decision) -> str:
     if not others or not _confirmed(decision):
         return ""
     return suggestion_note(others, decision.profile, intake=decision.intake)
+
+
+def queues_of(turn: TurnInput, decision: Decision) -> list[str]:
+    """Labels by which recruiters find whom to look at, and whom first (product §1e)."""
+    vacancy = vacancy_of(turn)
+    told = decision.intake.told
+    labels = [CONTRADICTION] if any(one.startswith(f"{CONFLICT}.") for one in told) else []
+    if vacancy is None or f"pitch:{vacancy.code}" not in told:
+        return labels
+    complete = decision.stage == "done"
+    return labels + queue_labels(vacancy, decision.profile, decision.intake, complete=complete)
 
 
 def application_of(turn: TurnInput, decision: Decision) -> Json | None:

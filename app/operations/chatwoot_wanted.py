@@ -64,6 +64,12 @@ HANDOFFS: Final = {
     "technical": "A fault of ours: the assistant could not go on",
 }
 
+REVIEWS: Final = {
+    "review-must-have": "A must-have is not met: a person decides",
+    "review-contradiction": "CV and chat, or two messages, say otherwise",
+    "fast-lane": "All must-haves, and the points of the vacancy's own rule: answer first",
+}
+
 
 class Label(NamedTuple):
     """A label of conversations."""
@@ -77,6 +83,7 @@ class Label(NamedTuple):
 LABELS: Final = [
     *(Label(f"stage-{stage}", text, "#1f93ff", show_on_sidebar=True) for stage, text in STAGES.items()),
     *(Label(f"handoff-{reason}", text, "#e5484d", show_on_sidebar=True) for reason, text in HANDOFFS.items()),
+    *(Label(title, text, "#f5a623", show_on_sidebar=True) for title, text in REVIEWS.items()),
     # Many, and nobody works through them one by one.
     *(Label(f"lang-{code}", f"Writes {name}", "#8b8d98", show_on_sidebar=False) for code, name in LANGUAGES.items()),
 ]

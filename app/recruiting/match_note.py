@@ -17,6 +17,8 @@ DESK_LANGUAGE = "en"
 _QUOTE = 160  # characters
 _WORDS = {Verdict.MET: "met", Verdict.NOT_MET: "not met", Verdict.UNKNOWN: "unknown"}
 _PURPOSE = f"A comparison by written rules ({RULES}, no language model) for people who decide. It rejects nobody."
+_FAST = "⚡ **Fast lane**: all must-haves are met, and {points} points (this vacancy's rule: from {least})."
+NOT_MET, FAST_LANE = "review-must-have", "fast-lane"  # labels
 NOTHING_OPEN = (
     "No vacancy is linked to this conversation, and none is open: load some with `python -m app vacancies load FILE`."
 )
@@ -29,11 +31,12 @@ def match_note(
 
     `intake`: what the candidate was asked, where that is known.
     """
-    found = settled(vacancy, facts, intake) if intake is not None else findings(vacancy, facts)
+    found = _found(vacancy, facts, intake)
     scored = score(vacancy, facts)
     closed = "" if vacancy.is_open else " (closed)"
     lines = [
         f"**Match with {_named(vacancy)}{closed}**",
+        *([_FAST.format(points=scored.points, least=vacancy.fast_lane)] if _is_fast(vacancy, found, scored) else []),
         _PURPOSE,
         "",
         "**Must-haves**" if found else "**Must-haves**: none",
@@ -50,6 +53,24 @@ def match_note(
     if other and (failed or closed):
         lines += ["", suggestion_note(other, facts, heading="**Also open**", intake=intake)]
     return "\n".join(lines)
+
+
+def queue_labels(vacancy: Vacancy, facts: Sequence[Fact], intake: Intake, *, complete: bool) -> list[str]:
+    """Where a person has to look: a must-have that is not met, and, once the profile is complete, the fast lane."""
+    found = _found(vacancy, facts, intake)
+    labels = [NOT_MET] if any(one.verdict is Verdict.NOT_MET for one in found) else []
+    return [*labels, FAST_LANE] if complete and _is_fast(vacancy, found, score(vacancy, facts)) else labels
+
+
+def _found(vacancy: Vacancy, facts: Sequence[Fact], intake: Intake | None) -> list[Finding]:
+    return settled(vacancy, facts, intake) if intake is not None else findings(vacancy, facts)
+
+
+def _is_fast(vacancy: Vacancy, found: Sequence[Finding], scored: Score) -> bool:
+    """The recruiters' own rule; what is unknown is no reason for haste."""
+    met = all(one.verdict is Verdict.MET for one in found)
+    enough = scored.points is not None and scored.points >= vacancy.fast_lane
+    return vacancy.is_open and vacancy.fast_lane > 0 and met and enough
 
 
 def suggestion_note(

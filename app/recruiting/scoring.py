@@ -12,6 +12,7 @@ from app.recruiting.profile import Fact
 from app.recruiting.vacancy import Anchor, Criterion, Vacancy
 
 RULES = "match-1"
+MOST_POINTS = 100
 HIGHEST, UNCONFIRMED = 4, 2  # levels: the best, and the most that an unconfirmed fact can give
 COVERAGE = 70  # per cent of the weight with evidence, below which there is no number
 _BANDS = ((80, "A"), (60, "B"), (0, "C"))
@@ -93,7 +94,7 @@ def total(graded: Sequence[Graded]) -> tuple[int | None, int]:
     weight = sum(each for each, _ in known)
     if weight < COVERAGE:
         return None, weight
-    return round(100 * sum(each * level for each, level in known) / (HIGHEST * weight)), weight
+    return round(MOST_POINTS * sum(each * level for each, level in known) / (HIGHEST * weight)), weight
 
 
 def _improvements(graded: Sequence[Graded], points: int | None) -> tuple[list[str], str]:

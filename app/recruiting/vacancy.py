@@ -90,6 +90,7 @@ class Vacancy(_Data, frozen=True, kw_only=True):
     """`code` stands in links and ads; `languages` are those of the texts, the first is the language of bare strings.
 
     `ads` are ids of ads that lead here; `roles` are words for the work, in any language, for suggestions only.
+    `fast_lane`: points from which somebody who has all must-haves is answered first (product §1e); 0: nobody is.
     """
 
     code: str
@@ -106,6 +107,7 @@ class Vacancy(_Data, frozen=True, kw_only=True):
     roles: list[str] = []
     must_haves: list[MustHave] = []
     criteria: list[Criterion] = []
+    fast_lane: int = 0
     approved: list[ApprovedFact] = []
     links: list[str] = []
     ads: list[str] = []

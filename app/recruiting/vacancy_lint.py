@@ -19,7 +19,7 @@ from app.recruiting.amounts import PERIODS
 from app.recruiting.lexicon import LANGUAGES
 from app.recruiting.patterns import Phrases, search
 from app.recruiting.profile import LEVEL_VALUES, VALUES, kind
-from app.recruiting.scoring import HIGHEST
+from app.recruiting.scoring import HIGHEST, MOST_POINTS
 from app.recruiting.text import read
 from app.recruiting.vacancy import (
     ASK_THEN_HUMAN,
@@ -227,6 +227,8 @@ def _criteria(vacancy: Vacancy, at: Place) -> Iterator[Fault]:
         yield Fault(
             place=(*at, "criteria"), text=f"the weights sum to {weight}; they have to sum to 100, each at least 1"
         )
+    if vacancy.fast_lane and not (vacancy.criteria and 0 < vacancy.fast_lane <= MOST_POINTS):
+        yield Fault(place=(*at, "fast_lane"), text=f"points of the score, from 1 to {MOST_POINTS}; needs criteria")
     required = {rule.field for rule in vacancy.must_haves}
     for number, criterion in enumerate(vacancy.criteria):
         place = (*at, "criteria", number)

@@ -39,6 +39,7 @@ async def test_a_message_that_contradicts_a_cv_is_asked_about_once_and_both_are_
     assert asked(conversation) == "conflict"
     note = str(proposal["crm"]["note"])
     assert f'"{old}" (cv, 22 Nov 2026)' in note or f"{old}" in note.partition("(cv, 22 Nov 2026)")[0]
+    assert "review-contradiction" in proposal["crm"]["labels"]
     assert proposal["retract"], "the old value stays in the record, superseded"
     values = {fact["field"]: fact["value"] for fact in conversation.facts}
     assert fields.items() <= values.items()
@@ -68,6 +69,7 @@ async def test_an_explicit_correction_is_no_contradiction_to_ask_about(talk: Sta
     proposal = await conversation.say(said)
     assert conversation.profile.city == "Delft"
     assert asked(conversation) == "name"
+    assert "review-contradiction" not in proposal["crm"]["labels"]
     assert key_said(conversation, "updated")
     assert "Utrecht" in str(proposal["crm"]["note"])
 

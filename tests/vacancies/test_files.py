@@ -33,6 +33,7 @@ FAULTS = [
     (FORKLIFT, "", "say why"),
     (FORKLIFT, FORKLIFT + '\non_fail = "reject"', 'only "human_review" may follow'),
     (FORKLIFT, FORKLIFT + '\non_unknown = "reject"', 'only "ask_once_then_human" may follow'),
+    ("fast_lane = 80", "fast_lane = 101", "from 1 to 100; needs criteria"),
     ("weight = 20", "weight = 30", "sum to 110; they have to sum to 100"),
     (LEVEL, 'field = "age"\nop = "gte"\nvalue = 18', NO_PART),
     (LEVEL, 'field = "gaps"\nop = "eq"\nvalue = 0', NO_PART),

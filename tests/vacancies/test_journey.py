@@ -69,6 +69,7 @@ async def test_who_comes_with_a_code_hears_of_the_work_and_the_recruiter_sees_th
     note = (await until_noted(jobs, conversation, "Match with WH-102")).content or ""
     assert "met: Forklift certificate — “forklift”" in note
     assert "Score**: 100 of 100, band A" in note
+    assert "**Fast lane**: all must-haves are met, and 100 points" in note
     reviewed = await application(jobs, phone, "WH-102")
     assert reviewed is not None
     assert reviewed.status == "awaiting_review"
@@ -80,7 +81,8 @@ async def test_who_comes_with_a_code_hears_of_the_work_and_the_recruiter_sees_th
     kept = jobs.chatwoot.store.state.conversations[conversation]
 
     async def shown() -> bool:
-        return "vacancy-wh-102" in kept.label_list and kept.custom_attributes.get("vacancy") == "WH-102"
+        labelled = {"vacancy-wh-102", "fast-lane"} <= set(kept.label_list)
+        return labelled and kept.custom_attributes.get("vacancy") == "WH-102"
 
     await until_true(shown, what="label and attribute")
 
@@ -161,6 +163,12 @@ async def test_must_haves_are_asked_with_buttons_and_a_no_goes_to_a_person(jobs:
     note = (await until_noted(jobs, conversation, "Must-have not met")).content or ""
     assert "Forklift certificate" in note
     assert "“No”" in note or '"No"' in note
+    kept = jobs.chatwoot.store.state.conversations[conversation]
+
+    async def queued() -> bool:
+        return "review-must-have" in kept.label_list
+
+    await until_true(queued, what="the label of what a person has to decide")
     said = str((await phone.exchange(type="tap", option="Not sure"))["text"])
     assert said == "What is your name?"
     assert (await until_noted(jobs, conversation, "Must-have left open")).content
@@ -181,6 +189,7 @@ async def test_must_haves_are_asked_with_buttons_and_a_no_goes_to_a_person(jobs:
     }  # fmt: skip
     facts = {fact.field: fact.quote for fact in (await phone.view()).facts}
     assert facts["licences.forklift"] == "No"
+    assert "fast-lane" not in kept.label_list
 
 
 async def test_a_second_vacancy_asks_only_what_it_needs_besides(jobs: Stack) -> None:

@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo
 from app.agents import turn_view
 from app.agents.guided.packet import DESK_LANGUAGE, packet, profile_lines
 from app.agents.guided.router import TIER
-from app.agents.matching import for_vacancy, note_of
+from app.agents.matching import for_vacancy, note_of, queues_of
 from app.agents.state import CrmUpdate, Json, TurnInput
 from app.recruiting.intake import Decision
 from app.recruiting.literal import literal
@@ -44,7 +44,7 @@ class GuidedCrm:
             note = f"{note}\n\n{match}" if note else match
         return CrmUpdate(
             note=note,
-            labels=self._labels(language, decision),
+            labels=[*self._labels(language, decision), *queues_of(turn, decision)],
             attributes=self._attributes(language, decision, turn_view.facts(turn)),
             tier=TIER,
             decision={},
