@@ -10,6 +10,7 @@ import orjson
 from app.channels.chatwoot_inbound import MARKER
 from app.channels.errors import Ambiguous, Halted, Rejected, Retry, SendError
 from app.channels.markup import without_liquid
+from app.telemetry.metrics import DESK_HALTED
 
 THROTTLE_SECONDS = 20.0
 MOST_PAGES = 25
@@ -196,16 +197,19 @@ class Chatwoot:
         except httpx.HTTPError:
             raise Ambiguous("Chatwoot did not answer") from None
         if response.is_success:
+            DESK_HALTED.set(0)
             answer = orjson.loads(response.content) if response.content else {}
             return answer if isinstance(answer, dict) else {"payload": answer}
-        raise _refusal(response)
+        raise refusal(response)
 
 
-def _refusal(response: httpx.Response) -> SendError:
+def refusal(response: httpx.Response) -> SendError:
+    """What an answer that is no success means for what was being sent; the alarm of a refused token rings here."""
     status = response.status_code
     if status == 404:
         return NotFound("not found", code=404)
     if status == 401:
+        DESK_HALTED.set(1)
         return Halted("Chatwoot refused the access token", code=401)
     if status == 429 or (status == 422 and b"Too many messages" in response.content):
         return Retry("throttled", code=status, retry_after=THROTTLE_SECONDS, kind="throttled")

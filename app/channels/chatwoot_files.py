@@ -16,7 +16,7 @@ from urllib.parse import unquote
 import httpx
 import orjson
 
-from app.channels.chatwoot import _refusal as refusal
+from app.channels.chatwoot import refusal
 from app.channels.chatwoot_inbound import MARKER
 from app.channels.errors import Ambiguous, Rejected, Retry
 from app.channels.markup import without_liquid

@@ -18,7 +18,6 @@ from app.database.outbox import ClaimedRow
 from app.mailbox.mailbox import Mailbox
 from app.recruiting.window import expires_at
 from app.telemetry.logs import get_logger
-from app.telemetry.metrics import DESK_HALTED
 
 log = get_logger()
 # Chatwoot takes 200 messages a minute in one conversation. Recruiters' own count here as soon as we are told of them;
@@ -62,18 +61,15 @@ class ChatwootLane:
         if time.monotonic() < self._halted_until:
             raise Halted("Chatwoot refused the access token", code=401)
         try:
-            sent = await self._send(row, conversation_id, address)
+            return await self._send(row, conversation_id, address)
         except Halted as refused:
             self._halted_until = time.monotonic() + HALT_SECONDS
-            DESK_HALTED.set(1)
             log.error("chatwoot.halted", error_code=refused.code)  # noqa: TRY400 a trace tells nothing more
             raise
         except SendError as error:
             if error.kind in AWAY:
                 await self._mailbox.doubt()
             raise
-        DESK_HALTED.set(0)
-        return sent
 
     async def _send(self, row: ClaimedRow, conversation_id: str, address: str) -> str:
         desk = await self._desk(row, conversation_id, address)
