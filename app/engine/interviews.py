@@ -4,12 +4,15 @@ Nothing here invites: that is a recruiter's order, see interview_orders. Because
 person, too; typed words are then the person's to read.
 """
 
+from dataclasses import replace
+
 from app.database.conversations import OpenTurn, Owner
 from app.database.interviews import InterviewRecord
 from app.database.vacancies import Vacancies
 from app.engine.folding import Fold
-from app.engine.interview_acts import NO_INTERVIEWS, InterviewActs
+from app.engine.interview_acts import NO_INTERVIEWS, InterviewActs, joined
 from app.engine.interview_steps import Telling, told
+from app.recruiting.interview_requests import Request, requested, wished
 from app.recruiting.interview_texts import for_recruiters, spoken_language
 from app.recruiting.interview_words import chosen
 from app.recruiting.interviews import (
@@ -46,15 +49,17 @@ class InterviewChoices:
             return NO_INTERVIEWS
         taps = [(message, tap) for message in fold.inbound if (tap := _tap(message))]
         typed = fold.inbound[-1] if not taps and _answers_list(opened, fold, owner) else None
-        if not taps and typed is None:
+        request = None if taps else _request(opened, fold, owner)
+        if not taps and typed is None and request is None:
             return NO_INTERVIEWS
         found = await self._record.find(opened.candidate_id, after=now + LEAST_NOTICE_SECONDS)
         if not found.invitations:
             return NO_INTERVIEWS  # of somebody who was forgotten: a stale tap like any other
-        if typed is not None:
-            read = _read(found, typed.text, opened)
-            return await self._told(opened, read, [typed], found, now) if read else NO_INTERVIEWS
-        return await self._told(opened, step(found, taps[-1][1]), [message for message, _ in taps], found, now)
+        if taps:
+            return await self._told(opened, step(found, taps[-1][1]), [message for message, _ in taps], found, now)
+        if typed is not None and (read := _read(found, typed.text, opened)):
+            return await self._told(opened, read, [typed], found, now)
+        return await self._requested(opened, request, fold, found, now) if request else NO_INTERVIEWS
 
     async def end(self, opened: OpenTurn, now: float) -> InterviewActs:
         """The candidate has said stop: nobody expects them any more, and recruiters know. Raises RecordError."""
@@ -68,8 +73,25 @@ class InterviewChoices:
         writes = [{"act": "end", "by": "stop"}]
         return InterviewActs(writes=writes, notes=[(key, note)], shown="" if found.bookings else None)
 
+    async def _requested(
+        self, opened: OpenTurn, request: Request, fold: Fold, found: Interviews, now: float
+    ) -> InterviewActs:
+        """What else the messages say is left to whoever reads them, all of them: nothing is lost."""
+        listed = opened.interview_asked if _behind_list(opened) else ""
+        acts = NO_INTERVIEWS
+        for number, each in enumerate(wished(found, request.wish, listed=listed)):
+            acts = joined(acts, await self._told(opened, each, fold.inbound, found, now, number=number))
+        return acts if request.whole else replace(acts, answered=frozenset())
+
     async def _told(
-        self, opened: OpenTurn, taken: Step, messages: list[InboundMessage], found: Interviews, now: float
+        self,
+        opened: OpenTurn,
+        taken: Step,
+        messages: list[InboundMessage],
+        found: Interviews,
+        now: float,
+        *,
+        number: int = 0,
     ) -> InterviewActs:
         language = spoken_language(opened.language)
         slot = taken.slot or (taken.booking.slot if taken.booking else None)
@@ -80,7 +102,7 @@ class InterviewChoices:
             language=language,
             title=title_of(vacancy, language) if vacancy else code,
             wa_id=opened.recipient.wa_id,
-            key=f"interview:{messages[-1].message_id}",
+            key=f"interview:{messages[-1].message_id}" + (f":{number}" if number else ""),
             now=now,
         )
         return told(telling, taken, found, frozenset(message.message_id for message in messages))
@@ -90,12 +112,22 @@ def _tap(message: InboundMessage) -> Tap | None:
     return parse(message.choice_id) if message.kind is Kind.CHOICE else None
 
 
+def _request(opened: OpenTurn, fold: Fold, owner: Owner) -> Request | None:
+    """Typed words about a booking, which may not stand; several bubbles are one text, so all or none are answered."""
+    if owner is not Owner.ASSISTANT or any(message.kind is not Kind.TEXT for message in fold.inbound):
+        return None
+    return requested("\n".join(message.text for message in fold.inbound), spoken_language(opened.language))
+
+
 def _answers_list(opened: OpenTurn, fold: Fold, owner: Owner) -> bool:
     """One typed message right behind our list, and nobody else to read it."""
     if owner is not Owner.ASSISTANT or not opened.interview_asked:
         return False
-    if len(fold.inbound) != 1 or fold.inbound[0].kind is not Kind.TEXT:
-        return False
+    return len(fold.inbound) == 1 and fold.inbound[0].kind is Kind.TEXT and _behind_list(opened)
+
+
+def _behind_list(opened: OpenTurn) -> bool:
+    """Our newest words are a list of times that waits for a choice."""
     ours = [line.message_id for line in opened.transcript if line.author != "candidate"]
     return ours[-1:] == [opened.interview_asked]
 

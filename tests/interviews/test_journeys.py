@@ -168,6 +168,9 @@ async def test_beside_a_person_taps_count_and_words_are_theirs(desk: Stack) -> N
     await calendar_of(desk, phone)
     view = await phone.view()
     assert view.owner is Owner.HUMAN
+    turns = view.turn_no
+    await phone.say("Cancel my interview")
+    await until_true(heard, what="the turn of this order")
     assert len(await phone.replies()) == before + 2
     assert len((await interviews_of(desk.record, view)).bookings) == 1
 
@@ -308,3 +311,28 @@ async def test_outside_the_window_it_is_the_template_or_a_recruiters_task(desk: 
     notes = [each.content or "" for each in desk.shown_in_chatwoot(conversation) if each.private]
     assert sum("Please remind" in each for each in notes) == 1
     assert len(await phone.replies()) == before + 1
+
+
+async def test_typed_words_about_a_booking_do_what_its_buttons_do(desk: Stack) -> None:
+    phone, conversation, slot = await booked(desk)
+    await phone.say("When is my interview?")
+    stands = await told(phone, "as it stands")
+    assert day_and_time(slot, "en") in stands["text"]
+    assert slot.place in stands["text"]
+    assert [option["title"] for option in stands["options"]] == [OTHER, CANCEL]
+    await phone.say("Please don't cancel my interview")
+    await told(phone, "as it stands", 2)
+    before = len(await phone.replies())
+    await phone.say("I can't come to the interview")
+    again = await told(phone, "These times are free")
+    assert [option["title"] for option in again["options"]][-1] == NONE
+    assert len((await interviews_of(desk.record, await phone.view())).bookings) == 1
+    await phone.say("I want to cancel my interview")
+    await told(phone, "is cancelled")
+    await until_noted(desk, conversation, "cancelled by the candidate")
+    await shown_as(desk, conversation, "")
+    assert len(await phone.replies()) == before + 2
+    # Nothing is booked any more: the conversation's own answer.
+    await phone.say("When is my interview?")
+    replies = await phone.until_said(before + 3)
+    assert "as it stands" not in replies[-1]["text"]
