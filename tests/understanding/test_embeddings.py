@@ -133,14 +133,14 @@ async def test_what_was_asked_is_paid_by_the_candidate_and_over_budget_nobody_is
 async def test_a_server_of_our_own_costs_nothing(llm: Llm) -> None:
     async with client_of(llm) as client:
         bill = embedding_receipt("anna")
-        await Embedder(client, MODEL)(["where are you"], bill)
+        await Embedder(client, MODEL, seconds=60)(["where are you"], bill)
     assert bill.log()["input_tokens"] > 0
     assert bill.cost == 0
 
 
 async def test_nearness_of_meaning_stands_in_the_decision_log_of_the_turn(llm: Llm) -> None:
     async with client_of(llm) as client:
-        embedder = Embedder(client, MODEL, budget=Budget(ProcessSpending(), plan().limits))
+        embedder = Embedder(client, MODEL, budget=Budget(ProcessSpending(), plan().limits), seconds=60)
         guided = guided_context(COMPANY, embedder)
         state = await build_graph().ainvoke(turn(text(MEANT)), context=guided)
         await embedder.aclose()
