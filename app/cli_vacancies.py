@@ -1,24 +1,20 @@
 """`python -m app vacancies …`: look at a file, load it, list, close."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import Annotated
 
 import typer
 
-from app.cli_shared import partial_settings, say, secret
+from app.cli_shared import partial_settings, say, with_record
 from app.cli_webhooks import chatwoot_client
-from app.database.errors import RecordError
-from app.database.record import open_record
-from app.database.vacancies import StoredVacancy, Vacancies
+from app.database.vacancies import StoredVacancy
 from app.operations.chatwoot_setup import set_up_labels
 from app.operations.chatwoot_wanted import vacancy_label
 from app.operations.setup_steps import ChatwootAccount, SetupError, Step
 from app.recruiting.vacancy import Vacancy, title_of
 from app.recruiting.vacancy_file import check_file
 
-T = TypeVar("T")
 vacancies = typer.Typer(help="What people can apply for: rules, criteria and texts from TOML files.")
 File = Annotated[Path, typer.Argument(help="A TOML file like examples/vacancies.toml.")]
 
@@ -39,21 +35,6 @@ def _checked(file: Path) -> list[Vacancy]:
     return checked.vacancies
 
 
-def _with_record(work: Callable[[Vacancies], Awaitable[T]]) -> T:
-    settings = partial_settings("SUPABASE_URL", "SUPABASE_KEY")
-
-    async def run() -> T:
-        url, key = settings.supabase_url or "", secret(settings.supabase_key)
-        async with open_record(url, key, pool_size=1) as record:
-            return await work(record.vacancies)
-
-    try:
-        return asyncio.run(run())
-    except RecordError as error:
-        typer.echo(f"vacancies: {error} (SUPABASE_URL, SUPABASE_KEY; `python -m app migrate`?)", err=True)
-        raise typer.Exit(1) from None
-
-
 @vacancies.command()
 def check(file: File) -> None:
     """Look for mistakes and for what may play no part in a decision about a person; changes nothing."""
@@ -65,7 +46,7 @@ def check(file: File) -> None:
 def load(file: File) -> None:
     """Put a file's vacancies into the database, new or changed ones; safe to repeat."""
     found = _checked(file)
-    changed = _with_record(lambda record: record.store(found))
+    changed = with_record("vacancies", lambda record: record.vacancies.store(found))
     say(f"loaded {', '.join(changed)}" if changed else f"{len(found)} vacancies, nothing changed")
     _label(found)
 
@@ -93,7 +74,7 @@ def _label(found: list[Vacancy]) -> None:
 @vacancies.command("list")
 def list_() -> None:
     """Every vacancy with its state and the number of applications."""
-    stored = _with_record(lambda record: record.all())
+    stored = with_record("vacancies", lambda record: record.vacancies.all())
     if not stored:
         say("no vacancies; load some with `python -m app vacancies load FILE`")
     for each in stored:
@@ -109,7 +90,7 @@ def _line(stored: StoredVacancy) -> str:
 @vacancies.command()
 def close(code: Annotated[str, typer.Argument(help="The vacancy's code, such as WH-102.")]) -> None:
     """Nobody is sent to it any more; its applications stay."""
-    answer = _with_record(lambda record: record.close(code.upper()))
+    answer = with_record("vacancies", lambda record: record.vacancies.close(code.upper()))
     if not answer.known:
         typer.echo(f"vacancies: there is no {code.upper()}; `python -m app vacancies list` shows all", err=True)
         raise typer.Exit(1)
