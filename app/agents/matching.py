@@ -83,7 +83,7 @@ def note_of(turn: TurnInput, decision: Decision) -> str:
 
 def queues_of(turn: TurnInput, decision: Decision) -> list[str]:
     """Labels by which recruiters find whom to look at, and whom first (product §1e)."""
-    vacancy = vacancy_of(turn)
+    vacancy = applied_for(vacancy_of(turn), decision.intake)
     told = decision.intake.told
     labels = [CONTRADICTION] if any(one.startswith(f"{CONFLICT}.") for one in told) else []
     if vacancy is None or f"pitch:{vacancy.code}" not in told:

@@ -78,6 +78,11 @@ class Templates:
         self._known: list[Template] = []
         self._until = 0.0
 
+    @property
+    def are_known(self) -> bool:
+        """The vendor has listed them at least once: what is not among them does not exist."""
+        return self._until > 0
+
     async def all(self) -> list[Template]:
         """What was known before when the vendor cannot be asked."""
         if time.monotonic() >= self._until:

@@ -22,8 +22,9 @@ from app.telemetry.logs import get_logger
 from app.telemetry.metrics import INTERVIEWS
 
 log = get_logger()
-# Fields that a reminder's template may have, in this order: the work, when, where.
-_MOST_FIELDS = 3
+_FIELDS = ("1", "2", "3")  # holes that a reminder's template may have: the work, when, where
+# Before the interview: so long a reminder waits for the list of templates, then recruiters are asked to remind.
+_PATIENCE_SECONDS = 3600.0
 
 
 class Reminders:
@@ -65,7 +66,10 @@ class Reminders:
 
     async def _remind(self, due: DueReminder, opened: OpenTurn, now: float) -> bool:
         composer = Composer(opened, str(uuid5(NAMESPACE_OID, f"reminder:{due.booking}:{due.kind}")))
-        await self._say(composer, due, opened, now)
+        listed = await self._templates.all() if self._template and not composer.window_open(now) else []
+        if self._waits(composer, due, now):
+            return False
+        await self._say(composer, due, opened, listed, now)
         if not await self._record.remind(due, opened.conversation_id, composer.messages, composer.outbox):
             return False
         for channel in (Channel.WHATSAPP, Channel.CHATWOOT):
@@ -73,7 +77,14 @@ class Reminders:
             await self._wakeups.deliver(opened.conversation_id, opened.address, channel, key=key)
         return True
 
-    async def _say(self, composer: Composer, due: DueReminder, opened: OpenTurn, now: float) -> None:
+    def _waits(self, composer: Composer, due: DueReminder, now: float) -> bool:
+        """The template cannot be looked up yet, and there is time: a later pass sends it."""
+        unknown = bool(self._template) and not composer.window_open(now) and not self._templates.are_known
+        return unknown and due.slot.starts_at.timestamp() - now > _PATIENCE_SECONDS
+
+    async def _say(
+        self, composer: Composer, due: DueReminder, opened: OpenTurn, listed: list[Template], now: float
+    ) -> None:
         language, slot = spoken_language(opened.language), due.slot
         vacancy = await self._vacancies.find(slot.vacancy)
         title = title_of(vacancy, language) if vacancy else slot.vacancy
@@ -83,16 +94,17 @@ class Reminders:
             reply = with_buttons(self._book, language, "interview_reminder", due.booking, interview)
             composer.reply(reply, author="system", now=now)
             return
-        template = await self._found(language)
+        template = self._found(listed, language)
         if template is None:
             composer.note(f"⏰ Please remind the candidate of the interview: {when}. {self._why()}")
             return
         fields = [title, day_and_time(slot, spoken_language(template.language[:2])), slot.place]
-        holes = template.text.count("{{")
+        values = {hole: fields[int(hole) - 1] for _, hole in template.holes}
         params = {
             "name": template.name,
             "language": template.language,
-            "processed_params": {"body": {str(n): _line(value) for n, value in enumerate(fields[:holes], 1)}},
+            "processed_params": {"body": values},
+            "shown": template.filled(values),
         }
         composer.template(params, f"reminder:{due.booking}:{due.kind}:template", now=now, author="system")
 
@@ -100,15 +112,13 @@ class Reminders:
         closed = "The 24-hour window is closed, and no template may be sent:"
         if not self._template:
             return f"{closed} `INTERVIEW_REMINDER_TEMPLATE` names none."
-        return f"{closed} `{self._template}` is not approved, or needs more than title, time and place."
+        if not self._templates.are_known:
+            return f"{closed} 360Dialog could not be asked for its templates."
+        return f"{closed} `{self._template}` is not approved, or needs more than title, time and place as text."
 
-    async def _found(self, language: str) -> Template | None:
+    def _found(self, listed: list[Template], language: str) -> Template | None:
         """In the candidate's language, else in English, else in any."""
-        fitting = [
-            each
-            for each in (await self._templates.all() if self._template else [])
-            if each.name == self._template and each.text.count("{{") <= _MOST_FIELDS and _numbered(each.text)
-        ]
+        fitting = [each for each in listed if each.name == self._template and each.is_text and _numbered(each)]
         for wanted in (language, FALLBACK):
             for each in fitting:
                 if each.language.partition("_")[0] == wanted:
@@ -116,11 +126,6 @@ class Reminders:
         return fitting[0] if fitting else None
 
 
-def _numbered(text: str) -> bool:
-    """Holes `{{1}}` … in a row: names would have to be guessed."""
-    return all(f"{{{{{number}}}}}" in text for number in range(1, text.count("{{") + 1))
-
-
-def _line(value: str) -> str:
-    """Fields of templates have no line breaks (Meta, 132012)."""
-    return " ".join(value.split())
+def _numbered(template: Template) -> bool:
+    """Nothing but `{{1}}` to `{{3}}` in the body: what names and headers stand for would have to be guessed."""
+    return all(part == "body" and hole in _FIELDS for part, hole in template.holes)

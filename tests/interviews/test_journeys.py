@@ -294,15 +294,27 @@ async def test_outside_the_window_it_is_the_template_or_a_recruiters_task(desk: 
     before = len(await phone.replies())
     moment = (slot.starts_at - timedelta(hours=24)).timestamp()
     known_templates = (await desk.whatsapp_http.get("/_twin/templates")).json()
-    components = [{"type": "BODY", "text": "For {{1}}: {{2}}, {{3}}. See you then!"}]
-    ours = {"name": "interview_reminder", "language": "en_GB", "category": "UTILITY", "components": components}
-    await desk.whatsapp_http.put("/_twin/templates", json=[*known_templates, ours])
+    body = {"type": "BODY", "text": "For {{1}}: {{2}}, {{3}}. See you then!"}
+    ours = {"name": "interview_reminder", "language": "en_GB", "category": "UTILITY", "components": [body]}
+    pictured = ours | {"language": "en", "components": [{"type": "HEADER", "format": "IMAGE"}, body]}
+    await desk.whatsapp_http.put("/_twin/templates", json=[*known_templates, pictured, ours])
     async with reminders(desk, "interview_reminder") as minds:
+        down = {"on": "/v1/configs/templates", "action": "respond", "status": 503, "times": None}
+        assert (await desk.whatsapp_http.post("/_twin/faults", json=down)).is_success
+        await minds.run(moment)
+        waiting = {due.slot.id for due in await desk.record.interviews.due_reminders(moment)}
+        assert slot.id in waiting, "until the templates can be looked up"
+        assert (await desk.whatsapp_http.delete("/_twin/faults")).is_success
         # Two workers at the same time.
         await asyncio.gather(minds.run(moment), minds.run(moment))
     sent = (await phone.until_said(before + 1))[-1]
     await desk.whatsapp_http.put("/_twin/templates", json=known_templates)
     assert sent["text"] == f"For Warehouse operator: {day_and_time(slot, 'en')}, {slot.place}. See you then!"
+
+    async def shown() -> bool:
+        return any("See you then!" in (each.content or "") for each in desk.shown_in_chatwoot(conversation))
+
+    await until_true(shown, what="the reminder's own words in Chatwoot")
     async with reminders(desk) as minds:
         late = (slot.starts_at - timedelta(hours=2)).timestamp()
         await asyncio.gather(minds.run(late), minds.run(late))

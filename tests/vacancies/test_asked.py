@@ -72,6 +72,14 @@ async def test_whoever_came_for_other_work_is_asked_for_it(talk: Callable[..., T
     assert asked(conversation) == "role"
 
 
+async def test_a_must_have_of_work_they_did_not_come_for_is_nothing_to_decide(talk: Callable[..., Talk]) -> None:
+    conversation = await begun(talk)
+    await conversation.say(conversation.tap("licences.forklift:no"))
+    assert "review-must-have" in conversation.proposals[-1]["crm"]["labels"]
+    await conversation.say(OTHER_WORK["en"])
+    assert "review-must-have" not in conversation.proposals[-1]["crm"]["labels"]
+
+
 async def test_work_that_is_told_is_kept_beside_the_vacancy(talk: Callable[..., Talk]) -> None:
     conversation = await begun(talk)
     await conversation.say("Wrong vacancy, I want to work as a cleaner")
