@@ -1,6 +1,7 @@
 """The mailbox's promises on a real Redis: stored once, in order, one worker at a time, nothing lost by a crash."""
 
 import asyncio
+import time
 import uuid
 from typing import Any
 
@@ -210,6 +211,20 @@ async def test_a_recruiters_message_holds_the_assistant_from_the_moment_it_is_st
     assert await mailbox.is_held(address)
     await mailbox.trim(await take(mailbox, address), held=True)
     assert await mailbox.is_held(address)
+
+
+async def test_a_recruiters_message_counts_in_the_pace_once_and_for_a_minute(
+    intake: Intake, mailbox: Mailbox, redis: Redis, address: str
+) -> None:
+    fast = time.time() + 3600  # Chatwoot's clock
+    item = (address, "cw:message_created:1", "{}", False, f"written|{fast:.6f}")
+    await intake.store([item])
+    await intake.store([item])
+    found: Any = await redis.zrange(f"{keys(address, 'desk')[0]}:pace", 0, -1, withscores=True)
+    ((_, counted),) = found
+    assert counted < fast - 60
+    assert await mailbox.pace(address, most=2, seconds=60) == 0
+    assert 55 < await mailbox.pace(address, most=2, seconds=60) <= 60
 
 
 async def test_a_send_that_began_is_not_begun_again(mailbox: Mailbox, address: str) -> None:

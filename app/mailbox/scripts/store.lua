@@ -48,7 +48,8 @@ for i, event in ipairs(cmsgpack.unpack(ARGV[1])) do
   if stored == 1 then
     redis.call('RPUSH', box .. 'q', payload)
     if kind == 'written' then
-      redis.call('ZADD', box .. 'desk:pace', first, event[2])
+      -- A clock of Chatwoot's that runs ahead must not make it count for longer.
+      redis.call('ZADD', box .. 'desk:pace', math.min(tonumber(first), now), event[2])
       redis.call('EXPIRE', box .. 'desk:pace', 60)
     end
     local stamps = {'last', string.format('%.3f', now)}
